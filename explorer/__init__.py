@@ -1,0 +1,1 @@
+"""Sampler Explorer: a live, linked explorer of diffusion and flow samplers."""

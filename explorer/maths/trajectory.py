@@ -1,0 +1,176 @@
+"""The record that every sampling picture is drawn from, and its file.
+
+A file is one safetensors archive: the arrays, and a JSON header with everything else and a sha256 of the
+arrays' bytes, since safetensors itself lets a flipped bit pass.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from explorer.maths.files import write_atomically
+from explorer.maths.paths import as_path
+from explorer.maths.samplers.base import Ended, Frame
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A run, whole or as far as it came.
+
+    ``times`` [T] falling; ``states`` and ``denoised`` [T, n, *shape]; ``velocities`` [T - 1, n, *shape] (dx/dt
+    along the path, one for each frame but the last; as many as ``states`` where the run diverged);
+    ``evals`` [T] model calls spent to reach each frame; ``notes`` what the method measured, each [T', ...].
+    """
+
+    times: Tensor
+    states: Tensor
+    denoised: Tensor
+    velocities: Tensor
+    evals: Tensor
+    path: str = "linear"
+    sampler: str = ""
+    grid: str = ""
+    seed: int | None = None
+    ended: Ended = Ended("done", 0, 0.0, "done")
+    seconds: float = 0.0
+    notes: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """Steps taken."""
+        return len(self.times) - 1
+
+    @property
+    def shares(self) -> Tensor:
+        """The noise share sigma / (alpha + sigma) of each frame [T]: the cursor's axis."""
+        path = as_path(self.path)
+        return torch.tensor([path.share(float(t)) for t in self.times], dtype=torch.float64)
+
+    def save(self, file: str | Path) -> Path:
+        """Write to ``file`` (.safetensors); the old file stands until the new one is whole."""
+        tensors = {name: getattr(self, name).detach().cpu().contiguous() for name in _ARRAYS}
+        tensors |= {f"notes.{name}": value.detach().cpu().contiguous() for name, value in self.notes.items()}
+        header = {
+            "version": VERSION,
+            "path": self.path,
+            "sampler": self.sampler,
+            "grid": self.grid,
+            "seed": self.seed,
+            "ended": vars(self.ended),
+            "seconds": self.seconds,
+            "sha256": digest(tensors),
+        }
+        return write_atomically(Path(file), to_bytes(tensors, {"trajectory": json.dumps(header)}))
+
+    @staticmethod
+    def load(file: str | Path) -> "Trajectory":
+        """Read a saved run.
+
+        Raises:
+            ValueError: naming the file, when it is missing, torn, altered or not a run of this project.
+        """
+        tensors, header = _read(Path(file))
+        arrays = {name: tensors.pop(name) for name in _ARRAYS}
+        notes = {name.removeprefix("notes."): value for name, value in tensors.items()}
+        return Trajectory(
+            **arrays,
+            path=header["path"],
+            sampler=header["sampler"],
+            grid=header["grid"],
+            seed=header["seed"],
+            ended=Ended(**header["ended"]),
+            seconds=header["seconds"],
+            notes=notes,
+        )
+
+
+_ARRAYS = ("times", "states", "denoised", "velocities", "evals")
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """sha256 over names, types, shapes and bytes of tensors, in the order of their names."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name].detach().cpu().contiguous()
+        total.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
+        total.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
+
+
+def _read(file: Path) -> tuple[dict[str, Tensor], dict]:
+    if not file.is_file():
+        raise ValueError(f"there is no file {file.name!r}; give the path of a saved run (.safetensors)")
+    try:
+        with safe_open(file, framework="pt") as archive:
+            header = json.loads((archive.metadata() or {}).get("trajectory", "null"))
+            tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118 # not a dict
+    except (SafetensorError, ValueError, OSError) as fault:
+        raise ValueError(f"{file.name!r} cannot be read as a saved run: {fault}") from None
+    if not isinstance(header, dict) or not set(_ARRAYS) <= set(tensors):
+        raise ValueError(f"{file.name!r} holds no run of this project; save one with `run.save(...)`")
+    if header.get("version", 0) > VERSION:
+        raise ValueError(f"{file.name!r} was saved by a newer version ({header['version']}); this one reads {VERSION}")
+    if header.get("sha256") != digest(tensors):
+        raise ValueError(f"{file.name!r} was altered after it was saved (its sha256 differs); save the run again")
+    return tensors, header
+
+
+def collect(frames: Iterable[Frame], **about: object) -> Trajectory:
+    """The trajectory of frames; a generator that was stopped early gives the part it came to."""
+    kept = list(frames)
+    if not kept:
+        raise ValueError("a trajectory needs at least one frame; got none")
+    velocities = [v for frame in kept if (v := frame.velocity) is not None]
+    last = kept[-1]
+    run = Trajectory(
+        times=torch.tensor([frame.t for frame in kept], dtype=torch.float64),
+        states=torch.stack([frame.x for frame in kept]),
+        denoised=torch.stack([frame.denoised for frame in kept]),
+        velocities=torch.stack(velocities) if velocities else last.x.new_zeros(0, *last.x.shape),
+        evals=torch.tensor([frame.evals for frame in kept]),
+        ended=last.ended or Ended("cancelled", last.index, last.t, f"cancelled at step {last.index}, t = {last.t:.3g}"),
+        notes=_stacked_notes(kept),
+    )
+    return replace(run, **about)  # type: ignore[arg-type] # fields by name
+
+
+def _stacked_notes(frames: Sequence[Frame]) -> dict[str, Tensor]:
+    noted = [frame.notes for frame in frames if frame.notes]
+    return {name: torch.stack([notes[name] for notes in noted]) for name in (noted[0] if noted else ())}
+
+
+def trajectory(times: Tensor, states: Tensor, path: str = "linear") -> Trajectory:
+    """A run made anywhere else: times [T] falling in [0, 1], states [T, n, *shape].
+
+    Its clean prediction is not known; it is drawn from finite differences of the states along the path.
+
+    Raises:
+        ValueError: for shapes that do not fit, times that do not fall, or states that are not finite.
+    """
+    times, states = torch.as_tensor(times, dtype=torch.float64), torch.as_tensor(states)
+    if times.dim() != 1 or len(times) < 2 or bool((times.diff() >= 0).any()):
+        raise ValueError(f"`times` must be [T], falling, at least two; got shape {list(times.shape)}")
+    if bool((times > 1).any()) or bool((times < 0).any()):
+        raise ValueError(f"`times` must lie in [0, 1]; got {float(times.min()):g} to {float(times.max()):g}")
+    if states.dim() < 3 or len(states) != len(times):
+        raise ValueError(f"`states` must be [{len(times)}, n, *shape]; got {list(states.shape)}")
+    if not bool(torch.isfinite(states).all()):
+        raise ValueError("`states` must be finite; got NaN or infinity")
+    steps = times.diff().to(states.dtype).reshape(-1, *[1] * (states.dim() - 1))
+    velocities = states.diff(dim=0) / steps
+    level = [as_path(path).at(float(t)) for t in times[:-1]]
+    clean = [
+        (lv.sigma_rate * x - lv.sigma * v) / lv.wronskian for lv, x, v in zip(level, states, velocities, strict=False)
+    ]
+    return Trajectory(
+        times, states, torch.stack([*clean, states[-1]]), velocities, torch.zeros(len(times), dtype=torch.long), path
+    )
