@@ -1,0 +1,73 @@
+"""A lab: a frozen state in, a stream of pictures and a record out, with no toolkit."""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from explorer.labs.controls import Control, controls_of
+from explorer.labs.scene import Event
+from explorer.labs.shelf import Shelf
+
+S = TypeVar("S")
+
+
+class AbstractLab(ABC, Generic[S]):
+    """One page: what can be chosen, what is computed, how it is drawn, and the same in a few lines of code."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    State: type[S]
+
+    @property
+    def controls(self) -> dict[str, Control]:
+        """The controls of the state, by field name."""
+        return controls_of(self.State)
+
+    def initial(self) -> S:
+        """The state that a newcomer sees."""
+        return self.State()
+
+    def changed(self, state: S, name: str, value: object, shelf: Shelf) -> S:
+        """The state after one choice: the value checked, the choices that depend on it settled.
+
+        Raises:
+            ValueError: one sentence, for a control that does not exist, a value out of bounds, or a cost over budget.
+        """
+        return self.built(dataclasses.asdict(state) | {name: value}, shelf, just=name)  # type: ignore[call-overload] # a dataclass
+
+    @abstractmethod
+    def built(self, values: dict[str, Any], shelf: Shelf, just: str = "") -> S:
+        """The checked state of values; those that follow from ``just`` changed are settled first."""
+
+    @abstractmethod
+    def options(self, values: dict[str, Any], name: str, shelf: Shelf) -> dict[str, str]:
+        """Key -> label of what a choice offers now, the visitor's own things included."""
+
+    @abstractmethod
+    def events(
+        self, state: S, shelf: Shelf, device: str = "cpu", stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[Event]:
+        """The computation as it goes; the last event is Done.
+
+        Closing the generator drops the run (nobody wants it any more). ``stop`` is looked at after each step:
+        once true, the run ends as cancelled and what was computed is kept, shown and recorded.
+        """
+
+    @abstractmethod
+    def launch(
+        self, state: S, x: Sequence[float], share: float, pane: int, slot: int, shelf: Shelf, device: str = "cpu"
+    ) -> Iterator[Event]:
+        """One extra particle from a place of the stage at a moment of the cursor."""
+
+    @abstractmethod
+    def key(self, state: S, shelf: Shelf) -> str:
+        """What the result depends on beside the code: state and the content of every artifact."""
+
+    @abstractmethod
+    def recipe(self, state: S) -> str:
+        """The few lines of Python that give the same result with no page."""
+
+    @abstractmethod
+    def figures(self, record: Any) -> dict[str, Any]:
+        """The Plotly figures of a record, by name."""

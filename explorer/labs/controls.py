@@ -1,0 +1,109 @@
+"""Controls as data: what a person may choose, within which bounds, said in which words.
+
+A lab's ``State`` carries them in its annotations (``Annotated[int, Slider(...)]``). Every door turns them into
+its toolkit's widgets, and every value is checked here again, since a widget is no boundary.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from explorer.maths.names import nearest
+
+Values = Mapping[str, Any]
+Options = Callable[[Values], dict[str, str]]
+Shown = Callable[[Values], bool]
+
+
+def always(values: Values) -> bool:
+    """Shown in every state."""
+    return True
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several names. ``options(values)`` gives key -> label, given the other values."""
+
+    label: str
+    options: Options
+    group: str = "how"
+    hint: str = ""
+    more: bool = False
+    shown: Shown = always
+
+    def checked(self, name: str, value: object, values: Values) -> str:
+        """The value itself, or a sentence with the nearest options."""
+        return nearest(name, value, self.options(values))
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number in [lo, hi] on a step; ``log`` spaces the slider by ratio."""
+
+    label: str
+    lo: float
+    hi: float
+    step: float = 1
+    log: bool = False
+    unit: str = ""
+    group: str = "how"
+    hint: str = ""
+    more: bool = False
+    shown: Shown = always
+
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers are meant."""
+        return all(float(v).is_integer() for v in (self.lo, self.hi, self.step))
+
+    def checked(self, name: str, value: object, values: Values) -> float | int:
+        """The value as int or float, or a sentence with the bounds."""
+        kind = "a whole number" if self.whole else "a number"
+        wrong = ValueError(f"`{name}` must be {kind} from {self.lo:,g} to {self.hi:,g}; got {str(value)[:40]}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise wrong
+        if not self.lo <= value <= self.hi or (self.whole and value != int(value)):
+            raise wrong
+        return int(value) if self.whole else float(value)
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A whole number that fixes every draw; with a button that draws another."""
+
+    label: str = "Seed"
+    group: str = "how"
+    hint: str = "the same seed gives the same noise, on every device"
+    more: bool = False
+    shown: Shown = always
+
+    def checked(self, name: str, value: object, values: Values) -> int:
+        """The value itself, or a sentence with the bounds."""
+        return int(Slider(self.label, 0, 2**32 - 1).checked(name, value, values))
+
+
+@dataclass(frozen=True)
+class Switch:
+    """On or off."""
+
+    label: str
+    group: str = "how"
+    hint: str = ""
+    more: bool = False
+    shown: Shown = always
+
+    def checked(self, name: str, value: object, values: Values) -> bool:
+        """The value itself, or a sentence."""
+        if not isinstance(value, bool):
+            raise ValueError(f"`{name}` must be true or false; got {str(value)[:40]}")
+        return value
+
+
+Control = Choice | Slider | Seed | Switch
+
+
+def controls_of(state: type) -> dict[str, Control]:
+    """The controls that a State carries, by field name, in their order."""
+    hints = get_type_hints(state, include_extras=True)
+    return {name: hints[name].__metadata__[0] for name in state.__dataclass_fields__}  # type: ignore[attr-defined]

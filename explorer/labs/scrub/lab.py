@@ -1,0 +1,68 @@
+"""The Scrub lab as the doors know it."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
+
+from explorer.labs.base import AbstractLab
+from explorer.labs.controls import Choice
+from explorer.labs.scene import Event
+from explorer.labs.scrub import compute
+from explorer.labs.scrub.recipe import recipe
+from explorer.labs.scrub.state import ScrubState, settled
+from explorer.labs.shelf import Shelf
+from explorer.maths.fields import AbstractField
+from explorer.maths.targets import AbstractTarget
+from explorer.models.zoo import CATALOGUE
+
+
+class ScrubLab(AbstractLab[ScrubState]):
+    """Choose a target, a model and a sampler; drag time."""
+
+    name: ClassVar[str] = "scrub"
+    label: ClassVar[str] = "Scrub"
+    State = ScrubState
+
+    def built(self, values: dict[str, Any], shelf: Shelf, just: str = "") -> ScrubState:
+        unknown = set(values) - set(self.controls)
+        if unknown:
+            raise ValueError(f"there is no control {sorted(map(str, unknown))[0][:40]!r}; known: {', '.join(self.controls)}")
+        if just:
+            # The choice itself is held to its bounds before anything is derived from it.
+            control = self.controls[just]
+            if not (isinstance(control, Choice) and values[just] in self.options(values, just, shelf)):
+                control.checked(just, values[just], values)
+            values = settled(values, just)
+        return ScrubState(**values)
+
+    def options(self, values: dict[str, Any], name: str, shelf: Shelf) -> dict[str, str]:
+        """Key -> label of what a choice offers now, the visitor's own things included."""
+        control = self.controls[name]
+        if not isinstance(control, Choice):
+            raise ValueError(f"{name!r} is no choice")
+        options = dict(control.options(values))
+        if name in ("target", "model"):
+            options |= shelf.labels(AbstractTarget if name == "target" else AbstractField)
+        return options
+
+    def events(
+        self, state: ScrubState, shelf: Shelf, device: str = "cpu", stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[Event]:
+        return compute.events(state, shelf, device, stop)
+
+    def launch(
+        self, state: ScrubState, x: Sequence[float], share: float, pane: int, slot: int, shelf: Shelf, device: str = "cpu"
+    ) -> Iterator[Event]:
+        return compute.launch(state, x, share, pane, slot, shelf, device)
+
+    def key(self, state: ScrubState, shelf: Shelf) -> str:
+        weights = CATALOGUE[state.model].sha256 if state.model in CATALOGUE else ""
+        return json.dumps([self.name, vars(state), weights], sort_keys=True)
+
+    def recipe(self, state: ScrubState) -> str:
+        return recipe(state)
+
+    def figures(self, record: Any) -> dict[str, Any]:
+        from explorer.labs.figures.plots import figures_of  # Plotly is slow to import and not always wanted
+
+        return figures_of(record)

@@ -1,0 +1,81 @@
+"""A visitor's own table: what a State cannot hold as a plain value, by content id.
+
+A module or drawn points enter a State as ``"own:<sha256>"``. The table belongs to one visitor; a link with such an
+id opens for nobody else, and says so.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from explorer.maths.fields import AbstractField
+from explorer.maths.targets import AbstractTarget, drawn
+
+PREFIX = "own:"
+KEPT = 16
+"""Targets and fields of one visitor that are kept; the oldest goes first."""
+
+
+class Shelf:
+    """One visitor's own fields and targets."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[str, object]] = {}
+
+    def put_points(self, points: Sequence[Sequence[float]]) -> str:
+        """Keep drawn points [m, 2] as a target; its content id."""
+        target = drawn(torch.tensor(points, dtype=torch.float64))
+        key = PREFIX + hashlib.sha256(repr(points).encode()).hexdigest()[:16]
+        return self._put(key, "Drawn by hand", target)
+
+    def put_target(self, target: AbstractTarget) -> str:
+        """Keep a target object; its content id."""
+        return self._put(PREFIX + _identity(target), target.label, target)
+
+    def put_field(self, field: AbstractField, label: str = "Your model") -> str:
+        """Keep a field; its content id."""
+        return self._put(PREFIX + _identity(field), label, field)
+
+    def _put(self, key: str, label: str, thing: object) -> str:
+        self._held.pop(key, None)
+        self._held[key] = (label, thing)
+        while len(self._held) > KEPT:
+            self._held.pop(next(iter(self._held)))
+        return key
+
+    def target(self, key: str) -> AbstractTarget:
+        """The target of an id. Raises ValueError when this visitor has none."""
+        thing = self._get(key)
+        if not isinstance(thing, AbstractTarget):
+            raise ValueError(f"{key} is no target; choose one from the menu or draw one")
+        return thing
+
+    def field(self, key: str) -> AbstractField:
+        """The field of an id. Raises ValueError when this visitor has none."""
+        thing = self._get(key)
+        if not isinstance(thing, AbstractField):
+            raise ValueError(f"{key} is no model; choose one from the menu")
+        return thing
+
+    def _get(self, key: str) -> object:
+        if key not in self._held:
+            raise ValueError("this link points to something that another visitor drew or loaded; it cannot be shared")
+        return self._held[key][1]
+
+    def labels(self, kind: type) -> dict[str, str]:
+        """Id -> label of all that is of one kind (AbstractTarget or AbstractField)."""
+        return {key: label for key, (label, thing) in self._held.items() if isinstance(thing, kind)}
+
+
+def _identity(thing: object) -> str:
+    """sha256 of what a thing computes with: its tensors, or its own identity where it has none."""
+    total = hashlib.sha256(type(thing).__name__.encode())
+    module = getattr(thing, "module", None)
+    if isinstance(module, nn.Module):
+        for name, value in sorted(module.state_dict().items()):
+            total.update(name.encode() + value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        total.update(f"{thing.path} {thing.predicts}".encode())  # type: ignore[attr-defined] # a NetworkField
+    total.update(str(id(thing)).encode())
+    return total.hexdigest()[:16]
