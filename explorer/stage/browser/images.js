@@ -1,0 +1,145 @@
+// Samples that are pictures: the grid of x_t beside the grid of clean predictions, pixel for pixel.
+
+const GRID_LABEL = 22;
+const GRID_SPACE = 28;
+
+class ImageGrids {
+  constructor(pane) {
+    this.pane = pane;
+    this.atlas = document.createElement("canvas");
+    this.greys = null;
+  }
+
+  forget() {
+    this.greys = null;
+  }
+
+  // The layout (side by side or one above the other) that shows the pictures largest.
+  arrange(run, images, withClean) {
+    const { width, height, dpr } = this.pane;
+    const layer = run.layers.images;
+    const columns = Math.min(images.columns || Math.ceil(Math.sqrt(layer.n)), layer.n);
+    const rows = Math.ceil(layer.n / columns);
+    const top = 44 * dpr;
+    const room = [width - 32 * dpr, height - top - 16 * dpr];
+    const label = GRID_LABEL * dpr;
+    const space = GRID_SPACE * dpr;
+    const count = withClean ? 2 : 1;
+    const scaleOf = (across, down) => {
+      const wide = (room[0] - (across - 1) * space) / across / (columns * (images.width + 0.5));
+      return Math.min(wide, ((room[1] - (down - 1) * space) / down - label) / (rows * (images.height + 0.5)));
+    };
+    const beside = scaleOf(count, 1);
+    const stacked = scaleOf(1, count);
+    const side = beside >= stacked;
+    const raw = Math.max(side ? beside : stacked, 0.5);
+    const scale = raw >= 2 ? Math.floor(raw) : raw;
+    const gap = Math.max(1, Math.round(scale / 2));
+    const cell = [images.width * scale + gap, images.height * scale + gap];
+    const size = [columns * cell[0] - gap, rows * cell[1] - gap];
+    const whole = side ? [count * size[0] + (count - 1) * space, size[1] + label] : [size[0], count * (size[1] + label) + (count - 1) * space];
+    const left = Math.round((width - whole[0]) / 2);
+    const up = Math.round(top + Math.max(0, (room[1] - whole[1]) / 2));
+    const corners = Array.from({ length: count }, (_, i) =>
+      side ? [Math.round(left + i * (size[0] + space)), up + label] : [left, Math.round(up + label + i * (size[1] + space + label))]);
+    this.layout = { columns, rows, cell, size, corners, scale, images };
+    return this.layout;
+  }
+
+  paint(context, run, index, spec, layers, theme) {
+    const withClean = Boolean(run.layers.imagesClean) && layers.has("clean");
+    const layout = this.arrange(run, spec.images, withClean);
+    context.fillStyle = theme.ground;
+    context.fillRect(0, 0, this.pane.width, this.pane.height);
+    context.imageSmoothingEnabled = false;
+    this.grid(context, run.layers.images, index, layout, layout.corners[0], "state x_t", theme);
+    if (withClean && run.has("imagesClean", index)) {
+      this.grid(context, run.layers.imagesClean, index, layout, layout.corners[1], "clean prediction", theme);
+    }
+  }
+
+  grid(context, layer, index, layout, corner, label, theme) {
+    const { columns, cell, scale, images } = layout;
+    const { dpr } = this.pane;
+    this.fill(layer, index, layout, theme);
+    context.fillStyle = theme.muted;
+    context.font = `${11.5 * dpr}px system-ui, sans-serif`;
+    context.textBaseline = "bottom";
+    context.textAlign = "left";
+    context.fillText(label, corner[0], corner[1] - 7 * dpr);
+    for (let i = 0; i < layer.n; i++) {
+      const column = i % columns;
+      const row = Math.floor(i / columns);
+      context.drawImage(
+        this.atlas, column * images.width, row * images.height, images.width, images.height,
+        corner[0] + column * cell[0], corner[1] + row * cell[1], images.width * scale, images.height * scale,
+      );
+    }
+  }
+
+  // Grey pictures go from paper to ink, so that nothing glares in the dark; three channels stay as they are.
+  fill(layer, index, layout, theme) {
+    const { columns, rows, images } = layout;
+    const wide = columns * images.width;
+    if (this.atlas.width !== wide || this.atlas.height !== rows * images.height || !this.image) {
+      this.atlas.width = wide;
+      this.atlas.height = rows * images.height;
+      this.image = new ImageData(wide, rows * images.height);
+    }
+    if (!this.greys) this.greys = greyMap(theme);
+    const words = new Uint32Array(this.image.data.buffer);
+    const size = images.width * images.height;
+    const coloured = layer.dims === 3 * size;
+    for (let i = 0; i < layer.n; i++) {
+      const from = index * layer.size + i * layer.dims;
+      const corner = Math.floor(i / columns) * images.height * wide + (i % columns) * images.width;
+      for (let k = 0; k < size; k++) {
+        const to = corner + Math.floor(k / images.width) * wide + (k % images.width);
+        const v = layer.values;
+        words[to] = coloured
+          ? v[from + 3 * k] | (v[from + 3 * k + 1] << 8) | (v[from + 3 * k + 2] << 16) | 0xff000000
+          : this.greys[v[from + k]];
+      }
+    }
+    this.atlas.getContext("2d").putImageData(this.image, 0, 0);
+  }
+
+  // Which sample lies under a place in device pixels, or -1.
+  sampleAt(x, y, n) {
+    if (!this.layout) return -1;
+    const { columns, cell, size, corners } = this.layout;
+    for (const [left, top] of corners) {
+      if (x < left || y < top || x >= left + size[0] || y >= top + size[1]) continue;
+      const sample = Math.floor((y - top) / cell[1]) * columns + Math.floor((x - left) / cell[0]);
+      return sample < n ? sample : -1;
+    }
+    return -1;
+  }
+
+  ring(context, sample, theme) {
+    if (!this.layout) return;
+    const { columns, cell, corners, images, scale } = this.layout;
+    const pad = 1.5 * this.pane.dpr;
+    context.strokeStyle = theme.accent;
+    context.lineWidth = 2 * this.pane.dpr;
+    for (const [left, top] of corners) {
+      const x = left + (sample % columns) * cell[0];
+      const y = top + Math.floor(sample / columns) * cell[1];
+      context.strokeRect(x - pad, y - pad, images.width * scale + 2 * pad, images.height * scale + 2 * pad);
+    }
+  }
+}
+
+function imageFault(run, images) {
+  const layer = run.layers.images;
+  const size = images.width * images.height;
+  if (layer.dims === size || layer.dims === 3 * size) return "";
+  return `A picture must have ${images.height} × ${images.width} pixels, ${layer.dims} numbers came for each.`;
+}
+
+function greyMap(theme) {
+  return Uint32Array.from({ length: 256 }, (_, value) => {
+    const part = (i) => Math.round(theme.paperWhite[i] + ((theme.ink[i] - theme.paperWhite[i]) * value) / 255);
+    return (part(0) | (part(1) << 8) | (part(2) << 16) | 0xff000000) >>> 0;
+  });
+}

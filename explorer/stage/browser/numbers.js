@@ -1,0 +1,59 @@
+// The table of numbers at this time, one column for each pane, and the definitions shown on hover or focus.
+
+class Numbers {
+  constructor(stage, parent) {
+    this.stage = stage;
+    this.node = make("table", "exs-numbers", parent);
+  }
+
+  set(numbers) {
+    this.numbers = numbers;
+    const panes = this.stage.spec.panes || [];
+    this.node.replaceChildren();
+    const head = make("tr", "", make("thead", "", this.node));
+    make("th", "", head, numbers.title || "At this time").scope = "col";
+    for (const pane of panes) make("th", "", head, panes.length > 1 ? pane.label : "").scope = "col";
+    const body = make("tbody", "", this.node);
+    this.cells = numbers.rows.map((row) => {
+      const line = make("tr", "", body);
+      const name = make("th", "", line);
+      name.scope = "row";
+      hint(make("span", "", name, row.label), row.hint);
+      return panes.map(() => make("td", "", line));
+    });
+    this.move();
+  }
+
+  move() {
+    const panes = this.stage.panes;
+    this.numbers.rows.forEach((row, i) => {
+      this.cells[i].forEach((cell, k) => {
+        const pane = panes[k];
+        const run = pane && pane.run;
+        say(cell, run ? valueWords(row, run.id, run.nearest(this.stage.share)) : "–");
+      });
+    });
+  }
+}
+
+function valueWords(row, run, frame) {
+  const values = (row.values || {})[run];
+  const value = Array.isArray(values) ? values[frame] : values;
+  const whole = row.of && row.of[run];
+  const words = figure(value) + (row.unit ? ` ${row.unit}` : "");
+  return whole === undefined || whole === null ? words : `${words} of ${figure(whole)}`;
+}
+
+// A definition that shows on hover and on keyboard focus.
+function hint(node, text) {
+  node.classList.toggle("exs-hinted", Boolean(text));
+  if (text) {
+    node.dataset.hint = text;
+    node.tabIndex = 0;
+    node.setAttribute("aria-description", text);
+  } else {
+    delete node.dataset.hint;
+    node.removeAttribute("tabindex");
+    node.removeAttribute("aria-description");
+  }
+}

@@ -1,0 +1,307 @@
+// One pane: a picture of one run at the cursor. Space is drawn equal along both axes, in a fixed box.
+
+const HEAD_ROOM = 40;
+const EDGE_ROOM = 14;
+const NEAR = 26; // how far a hand may be from the particle it means, in CSS pixels
+
+class Pane {
+  constructor(stage, index, parent) {
+    this.stage = stage;
+    this.index = index;
+    this.frame = 0;
+    this.run = null;
+    this.width = 0;
+    this.height = 0;
+    this.dpr = 1;
+    this.stale = true;
+    this.build(parent);
+    this.images = new ImageGrids(this);
+  }
+
+  build(parent) {
+    this.node = make("section", "exs-pane", parent);
+    this.canvas = make("canvas", "exs-canvas", this.node);
+    this.canvas.setAttribute("role", "img");
+    this.context = this.canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+    this.base = document.createElement("canvas");
+    this.baseContext = this.base.getContext("2d", { alpha: false, willReadFrequently: true });
+    const head = make("header", "exs-head", this.node);
+    const words = make("div", "exs-words", head);
+    this.title = make("span", "exs-title", words);
+    this.note = make("span", "exs-note", words);
+    this.legend = make("ul", "exs-legend", head);
+    this.corner = make("div", "exs-corner", this.node);
+    this.readout = make("span", "exs-readout", this.corner);
+    this.fact = make("span", "exs-fact", this.corner);
+    this.listen();
+  }
+
+  listen() {
+    this.canvas.addEventListener("pointermove", (event) => this.stage.hover(this, this.spot(event)));
+    this.canvas.addEventListener("pointerleave", () => this.stage.hover(null));
+    this.canvas.addEventListener("pointerdown", (event) => {
+      this.pressed = [event.clientX, event.clientY];
+      this.stage.hover(this, this.spot(event));
+    });
+    this.canvas.addEventListener("pointerup", (event) => {
+      const still = this.pressed && Math.hypot(event.clientX - this.pressed[0], event.clientY - this.pressed[1]) < 5;
+      this.pressed = null;
+      if (still) this.stage.launch(this, this.spot(event));
+    });
+  }
+
+  // A place of the pointer in device pixels of the canvas.
+  spot(event) {
+    const frame = this.canvas.getBoundingClientRect();
+    return [((event.clientX - frame.left) / frame.width) * this.width, ((event.clientY - frame.top) / frame.height) * this.height];
+  }
+
+  resize() {
+    const dpr = Math.min(2, globalThis.devicePixelRatio || 1);
+    const width = Math.round(this.node.clientWidth * dpr);
+    const height = Math.round(this.node.clientHeight * dpr);
+    if (width < 2 || height < 2) {
+      this.width = 0; // hidden: keep everything and draw on return
+      return;
+    }
+    if (width === this.width && height === this.height && dpr === this.dpr) return;
+    Object.assign(this, { width, height, dpr, stale: true });
+    for (const canvas of [this.canvas, this.base]) Object.assign(canvas, { width, height });
+    this.pixels = new Pixels(width, height);
+    this.density = null;
+  }
+
+  // Fits the box into the free part of the pane; what lies around the box is still drawn.
+  fit() {
+    const [lowX, lowY, highX, highY] = this.stage.box();
+    const top = HEAD_ROOM * this.dpr;
+    const edge = EDGE_ROOM * this.dpr;
+    const wide = this.width - 2 * edge;
+    const tall = this.height - top - edge - 6 * this.dpr;
+    const scale = Math.max(1e-9, Math.min(wide / (highX - lowX), tall / (highY - lowY)));
+    const shiftX = this.width / 2 - (scale * (lowX + highX)) / 2;
+    const shiftY = top + tall / 2 + (scale * (lowY + highY)) / 2;
+    this.place = [scale, shiftX, -scale, shiftY];
+  }
+
+  pixelX(x) {
+    return x * this.place[0] + this.place[1];
+  }
+
+  pixelY(y) {
+    return y * this.place[2] + this.place[3];
+  }
+
+  space(spot) {
+    return [(spot[0] - this.place[1]) / this.place[0], (spot[1] - this.place[3]) / this.place[2]];
+  }
+
+  target() {
+    const { targets } = this.stage;
+    return targets.get(this.spec.target || 0) || targets.get(this.run ? this.run.id : 0) || targets.get(0);
+  }
+
+  // The layers that do not move with the cursor, kept as pixels.
+  layBase() {
+    const { theme, layers } = this.stage;
+    const context = this.baseContext;
+    this.fit();
+    context.fillStyle = theme.ground;
+    context.fillRect(0, 0, this.width, this.height);
+    drawGrid(context, this, theme);
+    const run = this.run;
+    const state = run && run.layers.state;
+    if (state && layers.has("paths")) drawFuture(context, this, run, theme);
+    const pixels = context.getImageData(0, 0, this.width, this.height);
+    this.pixels.words.set(new Uint32Array(pixels.data.buffer));
+    this.splatTarget(theme, layers);
+    this.still = Uint32Array.from(this.pixels.words);
+    this.sprites(state ? state.n : 1);
+    this.stale = false;
+  }
+
+  splatTarget(theme, layers) {
+    const target = this.target();
+    if (!target || !layers.has("target")) return;
+    const sprite = new Sprite(this.radius(target.n) * this.dpr, theme.name === "dark" ? 0.62 : 0.55);
+    this.pixels.splat(target.values, 0, target.n, target.dims, this.place, sprite, rgb(theme.roles.target));
+  }
+
+  radius(n) {
+    return clamp(0.1 * Math.sqrt((this.width * this.height) / this.dpr ** 2 / n), 0.95, 1.7);
+  }
+
+  sprites(n) {
+    const radius = this.radius(n) * this.dpr;
+    this.dot = new Sprite(radius, 0.72);
+    this.small = new Sprite(Math.max(0.85 * this.dpr, radius * 0.72), 0.7);
+  }
+
+  paint() {
+    if (!this.width) return;
+    const { stage, run } = this;
+    if (run) this.frame = run.nearest(stage.share);
+    if (stage.spec.images && run && run.layers.images) this.paintImages();
+    else this.paintPoints();
+    this.describe();
+  }
+
+  paintImages() {
+    const { stage, run, context } = this;
+    const fault = imageFault(run, stage.spec.images);
+    if (fault) {
+      stage.refuse(fault);
+      context.fillStyle = stage.theme.ground;
+      context.fillRect(0, 0, this.width, this.height);
+      return;
+    }
+    if (this.stale) this.images.forget();
+    this.stale = false;
+    this.images.paint(context, run, this.frame, stage.spec, stage.layers, stage.theme);
+    if (stage.followed >= 0 && stage.followed < run.layers.images.n) this.images.ring(context, stage.followed, stage.theme);
+    this.outside = 0;
+  }
+
+  paintPoints() {
+    const { stage, run, context } = this;
+    if (this.stale) this.layBase();
+    this.pixels.words.set(this.still);
+    this.outside = run ? this.splatRun(run) : 0;
+    context.putImageData(this.pixels.image, 0, 0);
+    if (run) drawOverlays(context, this, stage);
+  }
+
+  splatRun(run) {
+    const { theme, layers } = this.stage;
+    const { state, clean } = run.layers;
+    if (!state) return 0;
+    const colour = rgb(theme.roles[this.spec.role] || theme.roles.state);
+    const start = this.frame * state.size;
+    let outside = 0;
+    if (layers.has("density")) this.paintDensity(state, start, colour);
+    if (layers.has("particles")) {
+      outside = this.pixels.splat(state.values, start, state.n, state.dims, this.place, this.dot, colour);
+    }
+    if (clean && layers.has("clean") && run.has("clean", this.frame)) {
+      this.pixels.splat(clean.values, this.frame * clean.size, clean.n, clean.dims, this.place, this.small, rgb(theme.roles.clean));
+    }
+    return outside;
+  }
+
+  paintDensity(state, start, colour) {
+    if (!this.density) this.density = new Density(this.width, this.height);
+    const smooth = state.n > 5000 ? 1 : 2;
+    const top = this.density.count(state.values, start, state.n, state.dims, this.place, smooth);
+    if (top > 0) this.density.paint(this.pixels, top, colour);
+  }
+
+  // The nearest particle (or picture) to a spot, or -1.
+  nearest(spot) {
+    const { run, stage } = this;
+    if (!run || !this.width) return -1;
+    if (run.layers.images && stage.spec.images) return this.images.sampleAt(spot[0], spot[1], run.layers.images.n);
+    const state = run.layers.state;
+    if (!state || !this.place) return -1;
+    let best = (NEAR * this.dpr) ** 2;
+    let found = -1;
+    for (let i = 0, at = this.frame * state.size; i < state.n; i++, at += state.dims) {
+      const dx = this.pixelX(state.values[at]) - spot[0];
+      const dy = this.pixelY(state.values[at + 1]) - spot[1];
+      const distance = dx * dx + dy * dy;
+      if (distance < best) {
+        best = distance;
+        found = i;
+      }
+    }
+    return found;
+  }
+
+  describe() {
+    const { stage, run } = this;
+    const many = stage.panes.length > 1;
+    say(this.title, (many ? this.spec.label : stage.spec.title || this.spec.label) || "");
+    say(this.note, (many ? this.spec.note : stage.spec.subtitle || this.spec.note) || "");
+    say(this.readout, this.followedWords());
+    const facts = [];
+    if (many && run) facts.push(`step ${this.frame} of ${run.total - 1}`);
+    if (this.outside) facts.push(`${this.outside} outside`);
+    if (stage.spec.note && this.index === 0) facts.push(stage.spec.note);
+    if (stage.layers.has("field") && run && run.layers.field && run.scale) facts.push(`longest arrow: speed ${figure(run.scale)}`);
+    say(this.fact, facts.join(" · "));
+    this.keepLegend();
+    this.canvas.setAttribute("aria-label", `${this.title.textContent}: ${run ? `${this.particles()} at noise share ${figure(run.share(this.frame))}` : "no picture yet"}`);
+  }
+
+  particles() {
+    const { state, images } = this.run.layers;
+    return images ? `${images.n} pictures` : `${state ? state.n : 0} particles`;
+  }
+
+  followedWords() {
+    const { stage, run } = this;
+    const i = stage.followed;
+    if (i < 0 || !run) return "";
+    if (run.layers.images && stage.spec.images) return i < run.layers.images.n ? `sample ${i}` : "";
+    const state = run.layers.state;
+    if (!state || i >= state.n) return "";
+    const at = this.frame * state.size + i * state.dims;
+    const [nameX, nameY] = this.spec.axes || ["x", "y"];
+    return `particle ${i} · ${nameX} ${figure(state.values[at])} · ${nameY} ${figure(state.values[at + 1])}`;
+  }
+
+  keepLegend() {
+    const { stage, run } = this;
+    const entries = [];
+    const layers = stage.layers;
+    const many = stage.panes.length > 1;
+    if (run && !(run.layers.images && stage.spec.images)) {
+      if (layers.has("particles") || layers.has("density")) {
+        entries.push([this.spec.role || "state", many ? "state" : this.spec.role === "state" || !this.spec.role ? "state" : this.spec.label]);
+      }
+      if (run.layers.clean && layers.has("clean")) entries.push(["clean", "clean prediction"]);
+      if (this.target() && layers.has("target")) entries.push(["target", "target"]);
+      if (stage.launchedIn(this.index).length) entries.push(["launched", "launched"]);
+    }
+    const signature = JSON.stringify(entries) + stage.theme.name;
+    if (signature === this.legendSigned) return;
+    this.legendSigned = signature;
+    this.legend.replaceChildren();
+    for (const [role, label] of entries) {
+      const item = make("li", "", this.legend);
+      make("i", "exs-dot", item).style.background = stage.theme.roles[role] || stage.theme.roles.state;
+      item.append(label);
+    }
+  }
+}
+
+// Few faint lines at round places, each with its number: the same places whatever the cursor.
+function drawGrid(context, pane, theme) {
+  const { width, height, dpr } = pane;
+  const [left, top] = pane.space([0, 0]);
+  const [right, bottom] = pane.space([width, height]);
+  const [lowX, lowY, highX, highY] = pane.stage.box();
+  const count = Math.max(2, Math.min(4, Math.round(Math.min(width, height) / dpr / 110)));
+  const ticks = niceTicks(Math.min(lowX, lowY), Math.max(highX, highY), count);
+  const step = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
+  context.fillStyle = theme.muted;
+  context.font = `${10.5 * dpr}px system-ui, sans-serif`;
+  const line = Math.max(1, Math.round(dpr));
+  for (let x = Math.ceil(left / step) * step; x < right; x += step) {
+    const at = Math.round(pane.pixelX(x));
+    context.fillStyle = theme.grid;
+    context.fillRect(at, 0, line, height);
+    context.fillStyle = theme.muted;
+    context.textAlign = "center";
+    context.textBaseline = "bottom";
+    if (at > 40 * dpr && at < width - 30 * dpr) context.fillText(tickWord(Number(x.toPrecision(9))), at, height - 5 * dpr);
+  }
+  for (let y = Math.ceil(bottom / step) * step; y < top; y += step) {
+    const at = Math.round(pane.pixelY(y));
+    context.fillStyle = theme.grid;
+    context.fillRect(0, at, width, line);
+    context.fillStyle = theme.muted;
+    context.textAlign = "left";
+    context.textBaseline = "bottom";
+    if (at > 62 * dpr && at < height - 26 * dpr) context.fillText(tickWord(Number(y.toPrecision(9))), 6 * dpr, at - 2 * dpr);
+  }
+}

@@ -1,0 +1,87 @@
+// What a person takes away: the picture and the numbers, made here and handed over as a file.
+
+function savePicture(stage) {
+  const panes = stage.panes.filter((pane) => pane.width);
+  if (!panes.length) return;
+  const dpr = panes[0].dpr;
+  const canvas = document.createElement("canvas");
+  canvas.width = panes.reduce((sum, pane) => sum + pane.width, 0) + (panes.length - 1) * dpr;
+  canvas.height = Math.max(...panes.map((pane) => pane.height));
+  const context = canvas.getContext("2d");
+  context.fillStyle = stage.theme.line;
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  let left = 0;
+  for (const pane of panes) {
+    context.drawImage(pane.canvas, left, 0);
+    titlePicture(context, pane, left, stage);
+    left += pane.width + dpr;
+  }
+  canvas.toBlob((blob) => blob && handOver(blob, `${fileStem(stage)}.png`));
+}
+
+function titlePicture(context, pane, left, stage) {
+  const { dpr } = pane;
+  const { theme } = stage;
+  const write = (text, x, y, size, weight, colour, align) => {
+    context.font = `${weight} ${size * dpr}px system-ui, sans-serif`;
+    context.textAlign = align;
+    context.textBaseline = "alphabetic";
+    context.fillStyle = colour;
+    context.fillText(text, x, y);
+    return context.measureText(text).width;
+  };
+  const wide = write(pane.title.textContent, left + 14 * dpr, 24 * dpr, 13, 600, theme.text, "left");
+  write(pane.note.textContent, left + 22 * dpr + wide, 24 * dpr, 11, 400, theme.muted, "left");
+  const share = pane.run ? `noise share ${figure(pane.run.share(pane.frame))}` : "";
+  const facts = [share, pane.fact.textContent].filter(Boolean).join(" · ");
+  write(facts, left + pane.width - 14 * dpr, pane.height - 24 * dpr, 11, 400, theme.muted, "right");
+  let x = left + pane.width - 14 * dpr;
+  for (const item of [...pane.legend.children].reverse()) {
+    x -= write(item.textContent, x, 24 * dpr, 12, 400, theme.muted, "right") + 10 * dpr;
+    context.beginPath();
+    context.fillStyle = item.firstChild.style.background;
+    context.arc(x, 20 * dpr, 4 * dpr, 0, 2 * Math.PI);
+    context.fill();
+    x -= 16 * dpr;
+  }
+}
+
+function saveNumbers(stage) {
+  const rows = [["kind", "name", "line", "run", "x", "value"]];
+  for (const chart of stage.charts.data.charts || []) {
+    for (const line of chart.lines || []) {
+      line.x.forEach((x, i) => rows.push(["chart", chart.title, line.label, line.run, x, line.y[i]]));
+    }
+  }
+  const { numbers } = stage.charts.data;
+  for (const row of (numbers && numbers.rows) || []) {
+    for (const [id, values] of Object.entries(row.values || {})) {
+      const run = stage.store.runs.get(Number(id));
+      [values].flat().forEach((value, i) => rows.push(["number", row.label, "", id, run && i < run.got ? run.share(i) : "", value]));
+    }
+  }
+  const text = rows.map((row) => row.map(cell).join(",")).join("\r\n");
+  handOver(new Blob([`${text}\r\n`], { type: "text/csv" }), `${fileStem(stage)}.csv`);
+}
+
+// A text that a spreadsheet would run as a formula is kept a text.
+function cell(value) {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "number") return String(value);
+  const text = /^[=+\-@\t\r]/.test(value) && !Number.isFinite(Number(value)) ? `'${value}` : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function fileStem(stage) {
+  const words = `${stage.spec.title || "run"} ${stage.share.toFixed(2)}`.toLowerCase();
+  return words.replace(/[^a-z0-9.]+/g, "-").replace(/^-+|-+$/g, "") || "run";
+}
+
+function handOver(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  // The browser reads the blob after the click; give it time before letting go.
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
