@@ -1,1 +1,62 @@
-"""Sampler Explorer: a live, linked explorer of diffusion and flow samplers."""
+"""Sampler Explorer: a live, linked explorer of diffusion and flow samplers, over your own torch models.
+
+``import explorer as ex``, then ``ex.scrub("two_moons")`` in a notebook cell, or ``sampler-explorer serve``.
+Names are loaded when first used, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "LABS": "explorer.labs",
+    "NetworkField": "explorer.maths.fields",
+    "PATHS": "explorer.maths.paths",
+    "SAMPLERS": "explorer.models.schedulers:ALL_SAMPLERS",
+    "TARGETS": "explorer.maths.targets",
+    "Trajectory": "explorer.maths.trajectory",
+    "drawn": "explorer.maths.targets",
+    "figure": "explorer.api",
+    "load": "explorer.models.zoo",
+    "log_likelihood": "explorer.maths.likelihood",
+    "mixture": "explorer.maths.targets",
+    "record": "explorer.api",
+    "scrub": "explorer.widgets",
+    "sliced_w2": "explorer.maths.metrics",
+    "target": "explorer.maths.targets:as_target",
+    "trajectory": "explorer.maths.trajectory",
+    "w2": "explorer.maths.metrics",
+    "walk": "explorer.api",
+}
+"""Public name -> module, with the name there after a colon where it differs."""
+
+__all__ = sorted(_HOMES)  # type: ignore[assignment] # a list all the same
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'explorer' has no name {name!r}; it has {', '.join(__all__)}")
+    module, _, inner = _HOMES[name].partition(":")
+    value = getattr(import_module(module), inner or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+if TYPE_CHECKING:
+    from explorer.api import figure, record, walk
+    from explorer.labs import LABS
+    from explorer.maths.fields import NetworkField
+    from explorer.maths.likelihood import log_likelihood
+    from explorer.maths.metrics import sliced_w2, w2
+    from explorer.maths.paths import PATHS
+    from explorer.maths.targets import TARGETS, drawn, mixture
+    from explorer.maths.targets import as_target as target
+    from explorer.maths.trajectory import Trajectory, trajectory
+    from explorer.models.schedulers import ALL_SAMPLERS as SAMPLERS
+    from explorer.models.zoo import load
+    from explorer.widgets import scrub

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from explorer.labs.base import AbstractLab
 from explorer.labs.controls import Choice
+from explorer.labs.figures import figures_of
 from explorer.labs.scene import Event
 from explorer.labs.scrub import compute
 from explorer.labs.scrub.recipe import recipe
@@ -63,6 +64,4 @@ class ScrubLab(AbstractLab[ScrubState]):
         return recipe(state)
 
     def figures(self, record: Any) -> dict[str, Any]:
-        from explorer.labs.figures.plots import figures_of  # Plotly is slow to import and not always wanted
-
         return figures_of(record)
