@@ -17,8 +17,8 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status. What a person can mend is one sentence, never a traceback."""
-    parser = _parser()
-    args = parser.parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    args = _parser(arguments).parse_args(arguments)
     try:
         args.device = _device(args.device)
         return args.run(args) or 0
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sampler-explorer",
         description="A live explorer of diffusion and flow samplers.",
@@ -47,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--device", choices=DEVICES, default="auto", help="where models run; auto takes CUDA when it is there"
         )
-        add(command)
+        if name in arguments:  # the options of the others would import torch for nothing
+            add(command)
     return parser
 
 

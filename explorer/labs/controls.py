@@ -21,6 +21,10 @@ def always(values: Values) -> bool:
     return True
 
 
+def _said(bound: float) -> str:
+    return f"{int(bound):,}" if float(bound).is_integer() else f"{bound:g}"
+
+
 @dataclass(frozen=True)
 class Choice:
     """One of several names. ``options(values)`` gives key -> label, given the other values."""
@@ -60,7 +64,7 @@ class Slider:
     def checked(self, name: str, value: object, values: Values) -> float | int:
         """The value as int or float, or a sentence with the bounds."""
         kind = "a whole number" if self.whole else "a number"
-        wrong = ValueError(f"`{name}` must be {kind} from {self.lo:,g} to {self.hi:,g}; got {str(value)[:40]}")
+        wrong = ValueError(f"`{name}` must be {kind} from {_said(self.lo)} to {_said(self.hi)}; got {str(value)[:40]!r}")
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise wrong
         if not self.lo <= value <= self.hi or (self.whole and value != int(value)):

@@ -131,11 +131,16 @@ def _line(pane: "PaneRecord", y: Sequence[float | None]) -> dict[str, Any]:
         "run": pane.pane.slot,
         "label": pane.pane.sampler.label,
         "role": ROLES[pane.pane.slot - 1],
-        "x": [float(share) for share in pane.run.shares],
-        "y": list(y),
+        "x": [_short(float(share)) for share in pane.run.shares],
+        "y": [_short(value) for value in y],
         "ticks": True,
-        "axes": {"evals": pane.run.evals.tolist(), "seconds": list(pane.seconds)},
+        "axes": {"evals": pane.run.evals.tolist(), "seconds": [_short(value) for value in pane.seconds]},
     }
+
+
+def _short(value: float | None) -> float | None:
+    """Six digits: twice what is ever shown, half of the bytes."""
+    return None if value is None else float(f"{value:.6g}")
 
 
 def _known(values: Sequence[float | None], count: int) -> Sequence[float | None]:
@@ -171,7 +176,7 @@ def _rows(record: "ScrubRecord") -> list[dict[str, Any]]:
 
 
 def _row(label: str, hint: str, by_pane: dict, unit: str = "", of: dict[int, int] | None = None) -> dict[str, Any]:
-    values = {pane.pane.slot: list(values) for pane, values in by_pane.items()}
+    values = {pane.pane.slot: [_short(value) for value in values] for pane, values in by_pane.items()}
     return {"label": label, "hint": hint, "unit": unit, "values": values} | ({"of": of} if of else {})
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios and counts within one run, against a named peer or a floor."""
