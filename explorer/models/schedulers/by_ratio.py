@@ -1,0 +1,105 @@
+"""Schedulers that step between ratios sigma / alpha of a state of unit variance (or a flow)."""
+
+from explorer.models.schedulers.entry import BETAS, ENDS, FLOW, ROUNDED, SchedulerEntry
+
+RATIOS: dict[str, SchedulerEntry] = {
+    "diffusers/dpm++_1": SchedulerEntry(
+        "DPMSolverMultistepScheduler",
+        "vp_sigma",
+        "DPM-Solver++ 1",
+        departs=ROUNDED,
+        float32=True,
+        kwargs={**BETAS, "solver_order": 1},
+    ),
+    "diffusers/dpm++_2m": SchedulerEntry(
+        "DPMSolverMultistepScheduler",
+        "vp_sigma",
+        "DPM-Solver++ 2M",
+        order=2,
+        departs=ROUNDED,
+        float32=True,
+        kwargs={**BETAS, "solver_order": 2},
+    ),
+    "diffusers/dpm++_3m": SchedulerEntry(
+        "DPMSolverMultistepScheduler",
+        "vp_sigma",
+        "DPM-Solver++ 3M",
+        order=3,
+        departs=ROUNDED,
+        float32=True,
+        kwargs={**BETAS, "solver_order": 3},
+    ),
+    "diffusers/dpm++_2m_sde": SchedulerEntry(
+        "DPMSolverMultistepScheduler",
+        "vp_sigma",
+        "SDE-DPM-Solver++ 2M",
+        order=2,
+        is_random=True,
+        departs=ROUNDED,
+        float32=True,
+        kwargs={**BETAS, "solver_order": 2, "algorithm_type": "sde-dpmsolver++"},
+    ),
+    "diffusers/dpm++_2m_flow": SchedulerEntry(
+        "DPMSolverMultistepScheduler",
+        "vp_sigma",
+        "DPM-Solver++ 2M (flow)",
+        order=2,
+        departs=ROUNDED,
+        float32=True,
+        predictions=("flow_prediction", "sample", "epsilon"),
+        kwargs={**BETAS, **FLOW, "solver_order": 2},
+    ),
+    "diffusers/dpm++_2s": SchedulerEntry(
+        "DPMSolverSinglestepScheduler",
+        "vp_sigma",
+        "DPM-Solver++ 2S",
+        order=2,
+        departs=ROUNDED
+        + " Two of its entries make one step of the method, so every other state is only a probe.",
+        kwargs={**BETAS, "solver_order": 2, "lower_order_final": True},
+    ),
+    "diffusers/dpm++_3s": SchedulerEntry(
+        "DPMSolverSinglestepScheduler",
+        "vp_sigma",
+        "DPM-Solver++ 3S",
+        order=3,
+        departs=ROUNDED
+        + " Three of its entries make one step of the method, so two in three states are probes.",
+        kwargs={**BETAS, "solver_order": 3, "lower_order_final": True},
+    ),
+    "diffusers/unipc": SchedulerEntry(
+        "UniPCMultistepScheduler",
+        "vp_sigma",
+        "UniPC 2",
+        order=3,
+        kwargs={**BETAS, "solver_order": 2},
+        departs=ROUNDED + " The corrected state replaces the recorded one only inside the next step.",
+    ),
+    "diffusers/unipc_flow": SchedulerEntry(
+        "UniPCMultistepScheduler",
+        "vp_sigma",
+        "UniPC 2 (flow)",
+        order=3,
+        predictions=("flow_prediction", "sample", "epsilon"),
+        kwargs={**BETAS, **FLOW, "solver_order": 2},
+        departs=ROUNDED + " The corrected state replaces the recorded one only inside the next step.",
+    ),
+    "diffusers/deis": SchedulerEntry(
+        "DEISMultistepScheduler",
+        "vp_sigma",
+        "DEIS 2",
+        order=2,
+        kwargs={**BETAS, "solver_order": 2},
+        departs=ENDS,
+    ),
+    "diffusers/sa": SchedulerEntry(
+        "SASolverScheduler",
+        "vp_sigma",
+        "SA-Solver",
+        order=2,
+        is_random=True,
+        kwargs=BETAS,
+        departs="It draws noise only between training steps 200 and 800, and it ends at the first training "
+        "level (ratio 0.01), not at 0.",
+    ),
+}
