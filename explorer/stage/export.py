@@ -6,7 +6,7 @@ It holds at most 2,000 particles as uint16 and stays under 5 MB; what it leaves 
 import base64
 import html
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,8 @@ class _Parts:
     layers: dict[tuple[int, int], np.ndarray]
     spec: dict[str, Any]
     charts: dict[str, Any]
+    particles: int  # of the largest cloud, before any was left out
+    frames: int  # of the longest run, before any was left out
     left_out: tuple[str, ...] = ()
 
 
@@ -39,7 +41,7 @@ def to_html(
     cursor: float | None = None,
     theme: str = "auto",
     title: str | None = None,
-    layers: list[str] | None = None,
+    layers: Sequence[str] | None = None,
 ) -> str:
     """Give the page as text. `cursor` is the noise share it opens at, `theme` auto, light or dark.
 
@@ -84,30 +86,22 @@ def _collected(feed: Feed) -> _Parts:
         counts = [reached[key] for key in layers if key[0] == run and key[1] in (_STATE, _TICKS, *IMAGE_KINDS)]
         for key in [key for key in layers if key[0] == run and key[1] != _TARGET]:
             layers[key] = layers[key][: min(counts, default=reached[key])]
-    return _Parts(layers, feed.spec, feed.charts)
+    clouds = [layer.shape[1] for (_, kind), layer in layers.items() if kind in (_STATE, _DENOISED)]
+    frames = max(len(layer) for (_, kind), layer in layers.items() if kind != _TARGET)
+    return _Parts(layers, feed.spec, feed.charts, max(clouds, default=0), frames)
 
 
 def _fewer_particles(parts: _Parts, most: int) -> _Parts:
     """Keep the first `most` particles of each cloud: the same ones in every run, so pairs stay pairs."""
-    clouds = [layer.shape[1] for (_, kind), layer in parts.layers.items() if kind in (_STATE, _DENOISED)]
-    whole = max(clouds, default=0)
     layers = {
         key: layer[:, :most] if key[1] in _THINNED else layer for key, layer in parts.layers.items()
     }
-    if whole <= most:
+    if parts.particles <= most:
         return replace(parts, layers=layers)
     earlier = tuple(words for words in parts.left_out if "particles" not in words)
-    whole = _asked_particles(parts, whole)
     return replace(
-        parts,
-        layers=layers,
-        spec={**parts.spec, "_particles": whole},
-        left_out=(*earlier, f"{most:,} of {whole:,} particles"),
+        parts, layers=layers, left_out=(*earlier, f"{most:,} of {parts.particles:,} particles")
     )
-
-
-def _asked_particles(parts: _Parts, whole: int) -> int:
-    return int(parts.spec.get("_particles", whole))
 
 
 def _without(kind: int, words: str) -> Callable[[_Parts], _Parts]:
@@ -131,13 +125,11 @@ def _half_the_frames(parts: _Parts) -> _Parts:
         for (run, kind), layer in _with_ticks(parts.layers).items()
     }
     earlier = tuple(words for words in parts.left_out if "frames" not in words)
-    whole = parts.spec.get("_frames", max(totals.values()))
     return replace(
         parts,
         layers=layers,
-        spec={**parts.spec, "_frames": whole},
         charts=_thinned_numbers(parts.charts, kept),
-        left_out=(*earlier, f"{max(len(frames) for frames in kept.values())} of {whole} frames"),
+        left_out=(*earlier, f"{max(len(frames) for frames in kept.values())} of {parts.frames} frames"),
     )
 
 
@@ -202,8 +194,7 @@ def _packed(parts: _Parts) -> bytes:
 
 
 def _page(parts: _Parts, texts: Mapping[str, Any], title: str | None) -> str:
-    spec = {name: value for name, value in parts.spec.items() if not name.startswith("_")}
-    spec |= {"can_launch": False, "layer_chips": True}
+    spec = {**parts.spec, "can_launch": False, "layer_chips": True}
     spec.pop("height", None)
     if texts["cursor"] is not None:
         spec["rest"] = texts["cursor"]
@@ -215,7 +206,7 @@ def _page(parts: _Parts, texts: Mapping[str, Any], title: str | None) -> str:
         "group": "",
     }
     if texts["layers"] is not None:
-        traits["layers"] = json.dumps(texts["layers"])
+        traits["layers"] = json.dumps(list(texts["layers"]))
     named = title or " · ".join(filter(None, (spec.get("title"), spec.get("subtitle")))) or "A sampling run"
     note = f"This page holds {', '.join(parts.left_out)}." if parts.left_out else ""
     return _TEMPLATE.format(

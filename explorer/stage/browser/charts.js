@@ -72,13 +72,13 @@ class Chart {
 
   listen() {
     this.plot.addEventListener("pointermove", (event) => {
-      this.hovered = this.at(event);
+      this.hovered = this.under(event);
       if (event.buttons & 1) this.scrub(false);
       this.point();
     });
     this.plot.addEventListener("pointerdown", (event) => {
       this.plot.setPointerCapture(event.pointerId);
-      this.hovered = this.at(event);
+      this.hovered = this.under(event);
       this.scrub(false);
     });
     this.plot.addEventListener("pointerup", () => this.scrub(true));
@@ -93,9 +93,13 @@ class Chart {
     if (this.chart.x === "share") this.stage.steer(this.stage.snap(clamp(this.hovered, 0, 1)), released);
   }
 
-  at(event) {
-    const frame = this.plot.getBoundingClientRect();
-    const part = (event.clientX - frame.left - INSETS.left) / Math.max(1, this.width - INSETS.left - INSETS.right);
+  under(event) {
+    return this.at(event.clientX - this.plot.getBoundingClientRect().left);
+  }
+
+  // The value of x at a place in the plot.
+  at(place) {
+    const part = (place - INSETS.left) / Math.max(1, this.width - INSETS.left - INSETS.right);
     const [from, to] = this.rangeX;
     const value = this.forward(from) + part * (this.forward(to) - this.forward(from));
     return this.chart.x_log ? 10 ** value : value;
@@ -139,7 +143,7 @@ class Chart {
   ranges() {
     const { chart } = this;
     const lines = chart.lines || [];
-    const known = (name) => lines.flatMap((line) => line[name]).filter((v) => Number.isFinite(v) && v !== null);
+    const known = (name) => lines.flatMap((line) => line[name]).filter(Number.isFinite);
     const ends = (values, fallback) => (values.length ? [Math.min(...values), Math.max(...values)] : fallback);
     this.rangeX = chart.x === "share" ? [1, 0] : chart.x_range || ends(known("x"), [0, 1]);
     const levels = (chart.levels || []).map((level) => level.y);
@@ -216,7 +220,7 @@ class Chart {
     let path = "";
     let drawing = false;
     xs.forEach((value, i) => {
-      if (!Number.isFinite(ys[i]) || ys[i] === null) drawing = false;
+      if (!Number.isFinite(ys[i])) drawing = false;
       else {
         path += `${drawing ? "L" : "M"}${this.x(value).toFixed(1)} ${this.y(ys[i]).toFixed(1)}`;
         drawing = true;
@@ -229,12 +233,12 @@ class Chart {
     const colour = this.colour(line.role);
     draw("path", { class: "exs-line", d: this.course(line.x, line.y), stroke: colour, "stroke-dasharray": line.dashed ? "4 3" : "none" }, this.svg);
     if (!line.ticks || line.x.length > 61) return;
-    const stops = line.x.map((value, i) => (Number.isFinite(line.y[i]) && line.y[i] !== null ? stop(line.role, this.x(value), this.y(line.y[i])) : ""));
+    const stops = line.x.map((value, i) => (Number.isFinite(line.y[i]) ? stop(line.role, this.x(value), this.y(line.y[i])) : ""));
     draw("path", { d: stops.join(""), fill: colour }, this.svg);
   }
 
   band(band) {
-    const there = band.x.map((_, i) => i).filter((i) => Number.isFinite(band.lo[i]) && Number.isFinite(band.hi[i]) && band.lo[i] !== null && band.hi[i] !== null);
+    const there = band.x.map((_, i) => i).filter((i) => Number.isFinite(band.lo[i]) && Number.isFinite(band.hi[i]));
     const corners = [...there.map((i) => [band.x[i], band.hi[i]]), ...there.reverse().map((i) => [band.x[i], band.lo[i]])];
     const path = corners.map(([x, y]) => `${this.x(x).toFixed(1)} ${this.y(y).toFixed(1)}`).join("L");
     if (path) draw("path", { d: `M${path}Z`, fill: this.colour(band.role), opacity: 0.17 }, this.svg);
@@ -248,38 +252,43 @@ class Chart {
     draw("text", { class: "exs-tick exs-halo", x: INSETS.left + 4, y: above ? y - 4 : y + 12 }, this.svg).textContent = level.label;
   }
 
-  // A name beside its line, where the other lines are farthest away.
+  // A name beside its line, where it touches nothing and the other lines are farthest away.
   label(line, lines) {
     if (!line.label) return;
-    const half = 3.2 * line.label.length;
+    const half = 3.3 * line.label.length;
     let best = null;
-    for (const part of [0.16, 0.3, 0.5, 0.7, 0.84]) {
-      const i = Math.round(part * (line.x.length - 1));
-      if (!Number.isFinite(line.y[i]) || line.y[i] === null) continue;
-      const x = clamp(this.x(line.x[i]), INSETS.left + half, this.width - INSETS.right - half);
-      for (const shift of [-8, 15]) {
-        const y = this.y(line.y[i]) + shift;
-        const room = this.room(x, y - 4, half, line, lines);
-        if (y > INSETS.top + 6 && y < this.height - INSETS.bottom - 2 && (!best || room > best.room)) best = { x, y, room };
+    for (const part of [0.12, 0.24, 0.36, 0.5, 0.64, 0.76, 0.88]) {
+      const onLine = INSETS.left + part * (this.width - INSETS.left - INSETS.right);
+      const height = valueAt(line, this.at(onLine));
+      if (height === null) continue;
+      for (const [across, down] of [[0, -12], [0, 12], [half + 8, 0], [-half - 8, 0]]) {
+        const place = { x: onLine + across, y: this.y(height) + down };
+        const score = this.score(place, half, line, lines);
+        if (score !== null && (!best || score > best.score)) best = { ...place, score };
       }
     }
     if (!best) return;
-    this.taken.push([best.x, best.y - 4]);
+    this.taken.push(best);
     const ink = this.stage.theme.inks[line.role] || this.stage.theme.muted;
-    draw("text", { class: "exs-name exs-halo", x: best.x, y: best.y, fill: ink, "text-anchor": "middle" }, this.svg).textContent = line.label;
+    draw("text", { class: "exs-name exs-halo", x: best.x, y: best.y + 4, fill: ink, "text-anchor": "middle" }, this.svg).textContent = line.label;
   }
 
-  room(x, y, half, own, lines) {
+  // Higher is better: clear of its own line, far from the others and from words set before; null does not fit.
+  score({ x, y }, half, own, lines) {
+    if (x - half < INSETS.left + 2 || x + half > this.width - INSETS.right) return null;
+    if (y < INSETS.top + 4 || y > this.height - INSETS.bottom - 6) return null;
+    let clear = 12;
     let room = 40;
     for (const line of lines) {
-      line.x.forEach((value, i) => {
-        if (!Number.isFinite(line.y[i])) return;
-        const across = Math.max(0, Math.abs(this.x(value) - x) - half);
-        room = Math.min(room, Math.hypot(across, this.y(line.y[i]) - y) + (line === own ? 6 : 0));
-      });
+      for (const across of [-half, -half / 2, 0, half / 2, half]) {
+        const height = valueAt(line, this.at(x + across));
+        const distance = height === null ? 40 : Math.abs(this.y(height) - y);
+        if (line === own) clear = Math.min(clear, distance);
+        else room = Math.min(room, distance);
+      }
     }
-    for (const [otherX, otherY] of this.taken) room = Math.min(room, Math.hypot((otherX - x) / 3, otherY - y));
-    return room;
+    for (const word of this.taken) room = Math.min(room, Math.hypot((word.x - x) / 3, word.y - y));
+    return 3 * clear + Math.min(room, 30);
   }
 
   move() {
@@ -299,25 +308,38 @@ class Chart {
     const target = this.hovered !== undefined ? this.hovered : shares ? this.stage.share : undefined;
     const words = [];
     (this.chart.lines || []).forEach((line, i) => {
-      const k = target === undefined ? -1 : closest(line.x, target, (v) => this.forward(v));
-      const there = k >= 0 && Number.isFinite(line.y[k]) && line.y[k] !== null;
-      this.points[i].style.display = there ? "" : "none";
-      if (!there) return;
-      this.points[i].setAttribute("cx", this.x(line.x[k]).toFixed(1));
-      this.points[i].setAttribute("cy", this.y(line.y[k]).toFixed(1));
-      words.push(`${(this.chart.lines.length > 1 && line.label) || ""} ${figure(line.y[k])}`.trim());
-      this.near = line.x[k];
+      const [x, y] = target === undefined ? [0, null] : readAt(line, target, (value) => this.forward(value));
+      this.points[i].style.display = y === null ? "none" : "";
+      if (y === null) return;
+      this.points[i].setAttribute("cx", this.x(x).toFixed(1));
+      this.points[i].setAttribute("cy", this.y(y).toFixed(1));
+      words.push(`${(this.chart.lines.length > 1 && line.label) || ""} ${figure(y)}`.trim());
+      this.near = x;
     });
     say(this.value, this.hovered === undefined || !words.length ? "" : `${words.join(", ")} at ${figure(this.near)}`);
   }
 }
 
-function closest(values, target, scale) {
-  let best = -1;
-  values.forEach((value, i) => {
-    if (best < 0 || Math.abs(scale(value) - scale(target)) < Math.abs(scale(values[best]) - scale(target)) - 1e-9) best = i;
+// Where a line was measured it is read at its own points; elsewhere along its course.
+function readAt(line, target, scale) {
+  if (!line.ticks) return [target, valueAt(line, target)];
+  let best = 0;
+  line.x.forEach((value, i) => {
+    if (Math.abs(scale(value) - scale(target)) < Math.abs(scale(line.x[best]) - scale(target)) - 1e-9) best = i;
   });
-  return best;
+  return [line.x[best], Number.isFinite(line.y[best]) ? line.y[best] : null];
+}
+
+// The height of a line at x, straight between its points; null beyond its ends and in its gaps.
+function valueAt(line, x) {
+  for (let i = 1; i < line.x.length; i++) {
+    const from = line.x[i - 1];
+    const to = line.x[i];
+    if ((x - from) * (x - to) > 0 || from === to) continue;
+    const height = line.y[i - 1] + ((x - from) / (to - from)) * (line.y[i] - line.y[i - 1]);
+    return Number.isFinite(line.y[i]) && Number.isFinite(line.y[i - 1]) ? height : null;
+  }
+  return null;
 }
 
 function powers(low, high, count) {

@@ -54,7 +54,7 @@ function drawFuture(context, pane, run, theme) {
 }
 
 function drawPast(context, pane, run, theme) {
-  if (pane.frame > 0) strokePaths(context, pane, run.layers.state, pane.frame, theme.past, 1.05, 0.6);
+  if (pane.frame > 0) strokePaths(context, pane, run.layers.state, pane.frame, theme.past, 1, 0.5);
 }
 
 function dots(context, pane, layer, particle, from, to, radius) {

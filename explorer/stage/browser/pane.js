@@ -1,6 +1,7 @@
 // One pane: a picture of one run at the cursor. Space is drawn equal along both axes, in a fixed box.
 
 const HEAD_ROOM = 40;
+const NARROW = 460; // a pane this narrow sets its legend under its title
 const EDGE_ROOM = 14;
 const NEAR = 26; // how far a hand may be from the particle it means, in CSS pixels
 
@@ -74,7 +75,7 @@ class Pane {
   // Fits the box into the free part of the pane; what lies around the box is still drawn.
   fit() {
     const [lowX, lowY, highX, highY] = this.stage.box();
-    const top = HEAD_ROOM * this.dpr;
+    const top = (this.width > NARROW * this.dpr ? HEAD_ROOM : HEAD_ROOM + 18) * this.dpr;
     const edge = EDGE_ROOM * this.dpr;
     const wide = this.width - 2 * edge;
     const tall = this.height - top - edge - 6 * this.dpr;
@@ -279,10 +280,7 @@ function drawGrid(context, pane, theme) {
   const { width, height, dpr } = pane;
   const [left, top] = pane.space([0, 0]);
   const [right, bottom] = pane.space([width, height]);
-  const [lowX, lowY, highX, highY] = pane.stage.box();
-  const count = Math.max(2, Math.min(4, Math.round(Math.min(width, height) / dpr / 110)));
-  const ticks = niceTicks(Math.min(lowX, lowY), Math.max(highX, highY), count);
-  const step = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
+  const step = niceStep(clamp(width / 4, 70 * dpr, 150 * dpr) / pane.place[0]);
   context.fillStyle = theme.muted;
   context.font = `${10.5 * dpr}px system-ui, sans-serif`;
   const line = Math.max(1, Math.round(dpr));

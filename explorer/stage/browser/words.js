@@ -3,7 +3,7 @@
 const THEMES = {
   light: {
     page: "#ffffff", ground: "#f6f6f4", text: "#141414", muted: "#62625e", line: "#e4e3df", grid: "#e9e9e5",
-    track: "#e6e6e1", accent: "#0072b2", wash: "#e8f2f8", warn: "#a63f00", past: "#4a4a47", future: "#cfcfca",
+    track: "#e6e6e1", accent: "#0072b2", wash: "#e8f2f8", warn: "#a63f00", past: "#4a4a47", future: "#c6c6c0",
     field: "#7d7d78", marker: "#333332", paperWhite: [255, 255, 255], ink: [20, 20, 20],
     roles: {
       state: "#0072b2", second: "#009e73", third: "#a0559c", launched: "#d55e00", clean: "#e69f00", target: "#bcbcb7",
@@ -73,12 +73,17 @@ function whole(value) {
   return String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f").replace("-", "−");
 }
 
-// Round places for ticks: 1, 2 or 5 times a power of ten, about `count` of them.
+// A round distance near `rough`: 1, 2 or 5 times a power of ten.
+function niceStep(rough) {
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const misses = [1, 2, 5, 10].map((factor) => [Math.abs(Math.log((factor * power) / rough)), factor * power]);
+  return misses.sort((a, b) => a[0] - b[0])[0][1];
+}
+
+// Round places from `low` to `high`, about `count` of them.
 function niceTicks(low, high, count) {
   if (!(high > low)) return [low];
-  const rough = (high - low) / Math.max(1, count);
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999) || 10);
+  const step = niceStep((high - low) / Math.max(1, count));
   const ticks = [];
   for (let at = Math.ceil(low / step - 1e-9); at * step <= high + step * 1e-9; at++) ticks.push(at * step);
   return ticks.map((value) => Number(value.toPrecision(12)));
