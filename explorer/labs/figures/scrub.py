@@ -93,7 +93,7 @@ def _distance_chart(record: "ScrubRecord") -> dict[str, Any]:
         "hint": W2_HINT,
         "x": "share",
         "x_label": "noise share",
-        "y_label": "sliced W2",
+        "y_label": "",
         "y": [0, _round_up(top)],
         "lines": lines,
         "levels": levels,
@@ -108,18 +108,20 @@ def _schedule_chart(record: "ScrubRecord") -> dict[str, Any]:
         scale = [path.drawn_scale(t) for t in times]
         alpha = [path.alpha(t) * k for t, k in zip(times, scale, strict=True)]
         sigma = [path.sigma(t) * k for t, k in zip(times, scale, strict=True)]
-        suffix = "" if len(record.panes) == 1 else f" {pane.pane.slot}"
+        if any(other.pane.path == path for other in record.panes[: pane.pane.slot - 1]):
+            continue  # the very same curves; the ticks of each run stand under the time line
+        suffix = "" if pane.pane.slot == 1 else f", {path.name}"
         dashed = pane.pane.slot > 1
-        lines.append(_line(pane, alpha) | {"label": f"α data{suffix}", "role": "data", "dashed": dashed})
-        lines.append(_line(pane, sigma) | {"label": f"σ noise{suffix}", "role": "noise", "dashed": dashed})
+        lines.append(_line(pane, alpha) | {"label": f"α data{suffix}", "role": "state", "dashed": dashed})
+        lines.append(_line(pane, sigma) | {"label": f"σ noise{suffix}", "role": "launched", "dashed": dashed})
     return {
         "id": "schedule",
         "title": "Noise schedule",
-        "subtitle": "share of data and of noise in the drawn state; dots: steps",
+        "subtitle": "share of data and of noise in the state",
         "hint": "x_t = alpha x_0 + sigma eps. The dots are the moments at which the sampler stops.",
         "x": "share",
         "x_label": "noise share",
-        "y_label": "weight",
+        "y_label": "",
         "y": [0, 1],
         "lines": lines,
         "levels": [],
