@@ -36,6 +36,7 @@ INDEXED: dict[str, SchedulerEntry] = {
         grids="own",
         predictions=("epsilon",),
         kwargs={"scaler": 1.0, "s": 0.008},
+        moves=True,
         departs="Its levels are cut at ratios 100 and 0.01, so it begins and ends with that much noise.",
     ),
     "diffusers/unclip": SchedulerEntry(

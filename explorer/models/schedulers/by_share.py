@@ -62,6 +62,7 @@ SHARES: dict[str, SchedulerEntry] = {
         predictions=("flow_prediction",),
         kwargs=NOTHING,
         float32=True,
+        moves=True,
     ),
     "diffusers/minimax_h3": SchedulerEntry(
         "MiniMaxH3Scheduler",

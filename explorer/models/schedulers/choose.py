@@ -1,6 +1,7 @@
 """A sampler from whatever a person has: a name of ours, a diffusers key, a scheduler of diffusers."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from explorer.maths.names import nearest
@@ -27,7 +28,7 @@ def as_any_sampler(sampler: Any) -> AbstractSampler:
         name = nearest("sampler", sampler, ALL_SAMPLERS)
         return SchedulerSampler(name) if name in SCHEDULERS else as_sampler(name)
     if isinstance(sampler, type):
-        return SchedulerSampler(_key_of(sampler))
+        return SchedulerSampler(_key_of(sampler, {}))
     config = getattr(sampler, "config", None)
     if config is None:
         raise ValueError(
@@ -35,13 +36,18 @@ def as_any_sampler(sampler: Any) -> AbstractSampler:
             "see SAMPLERS and SCHEDULERS"
         )
     takes = inspect.signature(type(sampler).__init__).parameters
-    return SchedulerSampler(_key_of(type(sampler)), {k: v for k, v in config.items() if k in takes})
+    settings = {name: value for name, value in config.items() if name in takes}
+    return SchedulerSampler(_key_of(type(sampler), settings), settings)
 
 
-def _key_of(cls: type) -> str:
-    """The first key of the registry whose class this is."""
-    for key, entry in SCHEDULERS.items():
-        if entry.class_name == cls.__name__:
-            return key
+def _key_of(cls: type, settings: Mapping[str, Any]) -> str:
+    """The key whose class this is; of several, the one whose settings agree best."""
+    keys = [key for key, entry in SCHEDULERS.items() if entry.class_name == cls.__name__]
+    if keys:
+        return max(keys, key=lambda key: _agreement(SCHEDULERS[key].kwargs, settings))
     reason = LEFT_OUT.get(cls.__name__, "It is not a scheduler that diffusers exports.")
     raise ValueError(f"`sampler` must be one of the schedulers in SCHEDULERS; got {cls.__name__}: {reason}")
+
+
+def _agreement(kwargs: Mapping[str, Any], settings: Mapping[str, Any]) -> int:
+    return sum(1 if settings.get(name) == value else -1 for name, value in kwargs.items() if name in settings)

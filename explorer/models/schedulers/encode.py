@@ -35,6 +35,8 @@ def encode(expected: str, prediction: Prediction, state: Tensor, shares: Shares,
         return _flow(prediction, state, shares)
     if expected == "data_velocity":
         return -_flow(prediction, state, shares)
+    if expected == "trigflow" and config.sigma_data == 1.0:
+        return _v(prediction, state, shares)
     if expected == "trigflow":
         return (shares.alpha * state - prediction.denoised) * (config.sigma_data / shares.sigma)
     skip, out = (

@@ -27,7 +27,8 @@ ENDS = (
     "of first order."
 )
 ROUNDED = (
-    "It tells the model a time rounded to a whole training step while it steps between the exact levels."
+    "Its `timesteps` are rounded to whole training steps while it steps between the exact levels; here the "
+    "field is asked at the exact ones."
 )
 DISTILLED = (
     "It is made for a distilled model; with an ordinary field it draws fresh noise around the mean of the "
@@ -42,8 +43,9 @@ class SchedulerEntry:
     ``family`` says how the class keeps its levels: vp_index, vp_sigma, ve, edm, flow or trig. ``predictions``
     is what its model output can be. ``grids`` says which grids of ours it takes: any, levels (rounded to its
     training levels) or own (none). ``float32`` is True where ``step`` casts the state to float32; the run's
-    dtype comes back. ``departs`` says where the class does something else than the method it is named after,
-    as seen by running diffusers 0.42.1; it is empty where nothing was seen.
+    dtype comes back. ``moves`` is True where the levels must lie on the state's device. ``departs`` says where
+    the class does something else than the method it is named after, as seen by running diffusers 0.42.1; it is
+    empty where nothing was seen.
     """
 
     class_name: str
@@ -62,6 +64,7 @@ class SchedulerEntry:
     most: int = 1000
     ends_counted: int = 0
     float32: bool = False
+    moves: bool = False
 
     @property
     def chooses(self) -> bool:

@@ -102,7 +102,8 @@ class SchedulerSampler(AbstractSampler):
 
     @property
     def order(self) -> int:  # type: ignore[override]
-        return int(self._settings().get("solver_order", self.entry.order))
+        own = self.entry.kwargs.get("solver_order", 0)
+        return self.entry.order + int(self._settings().get("solver_order", own)) - own
 
     @property
     def evals_per_step(self) -> int:  # type: ignore[override]
@@ -169,6 +170,8 @@ class SchedulerSampler(AbstractSampler):
     ):
         """One call of the scheduler; ``x`` is the walk's state, if the entry is the one it is at."""
         shares, scheduler = run.shares[entry], run.scheduler
+        if self.entry.moves and scheduler.timesteps.device != state.device:
+            _move(scheduler, state.device)
         asked = time_at(field.path, shares, run.latest)
         if x is None or asked != t:
             x = _scaled(state, field.path.at(asked).sigma, shares.sigma)
@@ -265,6 +268,12 @@ def _plain(value: Any) -> Hashable:
     if hasattr(value, "tolist"):
         value = value.tolist()
     return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
+
+
+def _move(scheduler: Any, device: torch.device) -> None:
+    for name in ("sigmas", "timesteps"):
+        if hasattr(scheduler, name):
+            setattr(scheduler, name, getattr(scheduler, name).to(device))
 
 
 def _scaled(x: Tensor, target: Any, own: Any) -> Tensor:
