@@ -71,7 +71,9 @@ def times_of(grid: str | Sequence[float], path: AbstractPath, steps: int, latest
     name = path.grid if grid == "default" else nearest("grid", grid, GRIDS)
     times = [*GRIDS[name](path, steps, latest), 0.0]
     if any(a <= b for a, b in zip(times, times[1:], strict=False)):
-        raise ValueError(f"the grid {name!r} has no {steps} different times; use fewer `steps` or another `grid`")
+        raise ValueError(
+            f"the grid {name!r} has no {steps} different times; use fewer `steps` or another `grid`"
+        )
     return times
 
 
