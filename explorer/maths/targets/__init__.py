@@ -8,19 +8,26 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from explorer.maths.names import nearest
+from explorer.maths.targets import toys
 from explorer.maths.targets.base import AbstractExactField, AbstractTarget, Box
-from explorer.maths.targets.mixture import Mixture, MixtureField, mixture
-from explorer.maths.targets.toys import eight_gaussians, two_moons
+from explorer.maths.targets.boxes import BoxesField, UniformBoxes
+from explorer.maths.targets.digits import digits
+from explorer.maths.targets.drawn import drawn
+from explorer.maths.targets.mixture import Mixture, mixture
+from explorer.maths.targets.mixture_field import MixtureField
 
 __all__ = [
     "TARGETS",
     "AbstractExactField",
     "AbstractTarget",
     "Box",
+    "BoxesField",
     "Entry",
     "Mixture",
     "MixtureField",
+    "UniformBoxes",
     "as_target",
+    "drawn",
     "mixture",
 ]
 
@@ -33,6 +40,7 @@ class Entry:
     label: str
     source: str
     build: Callable[[], AbstractTarget]
+    labels: tuple[str, ...] = ()
     shape: tuple[int, ...] = (2,)
 
     def __call__(self) -> AbstractTarget:
@@ -41,14 +49,30 @@ class Entry:
 
 @cache
 def _built(entry: Entry) -> AbstractTarget:
-    return replace(entry.build(), name=entry.name, label=entry.label, source=entry.source)  # type: ignore[type-var]
+    about = {"name": entry.name, "label": entry.label, "source": entry.source, "labels": entry.labels}
+    return replace(entry.build(), **about)  # type: ignore[type-var] # every target is a dataclass
 
 
-_SHEET = "distillation sheet, section 1"
+_OURS = "exact Gaussian mixture"
+_SHEET = "exact Gaussian mixture, the distillation sheet's"
+_DIGITS = "scikit-learn digits, 1,797 images as finite data"
+
+_WINDS = ("east", "north-east", "north", "north-west", "west", "south-west", "south", "south-east")
+_BLADES = tuple(f"blade {i + 1}" for i in range(5))
 
 _ENTRIES = (
-    Entry("two_moons", "Two moons", _SHEET, two_moons),
-    Entry("eight_gaussians", "Eight Gaussians", _SHEET, eight_gaussians),
+    Entry("two_moons", "Two moons", _SHEET, toys.two_moons, ("upper", "lower")),
+    Entry("eight_gaussians", "Eight Gaussians", _SHEET, toys.eight_gaussians, _WINDS),
+    Entry("checkerboard", "Checkerboard", "exact uniform squares", toys.checkerboard),
+    Entry("swiss_roll", "Swiss roll", _OURS, toys.swiss_roll),
+    Entry("spirals", "Two spirals", _OURS, toys.spirals, ("first arm", "second arm")),
+    Entry("rings", "Three rings", _OURS, toys.rings, ("inner", "middle", "outer")),
+    Entry("pinwheel", "Pinwheel", "Johnson et al. 2016, arXiv:1603.06277", toys.pinwheel, _BLADES),
+    Entry("smiley", "Smiley", _OURS, toys.smiley, ("outline", "eyes", "mouth")),
+    Entry("gaussian_grid", "25 Gaussians", _OURS, toys.gaussian_grid),
+    Entry("two_gaussians", "Two Gaussians", _OURS, toys.two_gaussians, ("left", "right")),
+    Entry("gaussian", "One Gaussian", _OURS, toys.gaussian),
+    Entry("digits", "Digits 8 x 8", _DIGITS, digits, tuple("0123456789"), (1, 8, 8)),
 )
 
 TARGETS: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

@@ -43,7 +43,7 @@ class AbstractExactField(AbstractField):
 
     def velocity_jacobian(self, x: Points, t: Time) -> Jacobians:
         """D velocity / dx of the flattened state, symmetric. Raises ValueError where sigma = 0."""
-        level = self._noisy_level("velocity_jacobian", x, t, 2)
+        level = self._noisy_level("velocity_jacobian", t, 2)
         pull = level.wronskian * level.alpha / level.sigma**3
         eye = torch.eye(x[0].numel(), dtype=x.dtype, device=x.device)
         return level.sigma_rate / level.sigma * eye - pull * self.posterior_covariance(x, t)
@@ -56,7 +56,7 @@ class AbstractExactField(AbstractField):
         """The path at t; a tensor t is shaped to multiply [batch, ...] with ``dims`` further axes."""
         return self.path.at(t.reshape(-1, *[1] * dims) if isinstance(t, Tensor) else t)
 
-    def _noisy_level(self, what: str, x: Tensor, t: Time, dims: int = 1) -> Level:
+    def _noisy_level(self, what: str, t: Time, dims: int = 1) -> Level:
         level = self._level(t, dims)
         zero = bool((level.sigma == 0).any()) if isinstance(level.sigma, Tensor) else level.sigma == 0
         if zero:

@@ -30,6 +30,11 @@ def _spread(level: Level, variances: Tensor | float) -> Tensor | float:
     return spread.clamp(min=LEAST_SPREAD) if isinstance(spread, Tensor) else max(spread, LEAST_SPREAD)
 
 
+def deeper(value: Tensor | float) -> Tensor | float:
+    """A tensor with one more axis at its end; a float as it is."""
+    return value[..., None] if isinstance(value, Tensor) else value
+
+
 def _log(value: Tensor | float) -> Tensor | float:
     return torch.log(value) if isinstance(value, Tensor) else math.log(value)
 
@@ -50,10 +55,10 @@ class Round:
             means = self.means
             squares = (means**2).sum(1) * level.alpha**2 - 2.0 * level.alpha * (x @ means.T)
             return squares if isinstance(self.variances, float) else squares + (x**2).sum(1, keepdim=True)
-        total = None
-        for axis in range(x.shape[1]):
-            square = (x[:, axis, None] - level.alpha * self.means[:, axis]) ** 2
-            total = square if total is None else total + square
+        total = (x[:, 0, None] - level.alpha * self.means[:, 0]) ** 2
+        for axis in range(1, x.shape[1]):
+            away = x[:, axis, None] - level.alpha * self.means[:, axis]
+            total = torch.addcmul(total, away, away)
         return total
 
     def responsibilities(self, x: Tensor, level: Level) -> Tensor:
@@ -61,7 +66,7 @@ class Round:
         spread = _spread(level, self.variances)
         const = self.log_weights
         if not isinstance(self.variances, float):
-            const = const - 0.5 * x.shape[1] * torch.log(spread)
+            const = const - 0.5 * x.shape[1] * _log(spread)
         return torch.softmax(const - self._squares(x, level) * (0.5 / spread), 1)
 
     def log_joint(self, x: Tensor, level: Level) -> Tensor:
@@ -86,9 +91,7 @@ class Round:
         """m_k [n, k, d]: where each component alone would put x_0."""
         spread = _spread(level, self.variances)
         keep, pull = level.sigma**2 / spread, level.alpha * self.variances / spread
-        if isinstance(keep, Tensor):
-            keep, pull = keep[..., None], pull[..., None]
-        return keep * self.means + pull * x[:, None, :]
+        return deeper(keep) * self.means + deeper(pull) * x[:, None, :]
 
     def within(self, g: Tensor, level: Level, drift: float | Tensor, growth: float | Tensor) -> Tensor:
         """sum_k g_k (drift C_k + growth I) S_k^-1 [n, d, d]."""
@@ -113,10 +116,9 @@ class Oval:
 
     def _along(self, x: Tensor, level: Level) -> tuple[Tensor, Tensor]:
         """X - a mu_k along the axes of component k [n, k, d], and S_k there [k, d] or [n, k, d]."""
-        if isinstance(level.alpha, Tensor):
-            level = Level(*(value[..., None] for value in level))
+        level = Level(*map(deeper, level))
         along = (x @ self.axes).reshape(len(x), *self.places.shape) - level.alpha * self.places
-        return along, _spread(level, self.variances)
+        return along, torch.as_tensor(_spread(level, self.variances))
 
     def log_joint(self, x: Tensor, level: Level) -> Tensor:
         """Log w_k + log N(x; a mu_k, S_k) [n, k]."""
@@ -138,8 +140,7 @@ class Oval:
     def component_means(self, x: Tensor, level: Level) -> Tensor:
         """m_k [n, k, d]: where each component alone would put x_0."""
         along, spread = self._along(x, level)
-        alpha = level.alpha[..., None] if isinstance(level.alpha, Tensor) else level.alpha
-        return self.means + self._back(alpha * self.variances / spread * along)
+        return self.means + self._back(deeper(level.alpha) * self.variances / spread * along)
 
     def _back(self, along: Tensor) -> Tensor:
         """From the components' own axes [n, k, d] to the plane's [n, k, d]."""
@@ -148,9 +149,7 @@ class Oval:
 
     def within(self, g: Tensor, level: Level, drift: float | Tensor, growth: float | Tensor) -> Tensor:
         """sum_k g_k (drift C_k + growth I) S_k^-1 [n, d, d]."""
-        if isinstance(level.alpha, Tensor):
-            level = Level(*(value[..., None] for value in level))
-            drift, growth = drift[..., None], growth[..., None]
+        level, drift, growth = Level(*map(deeper, level)), deeper(drift), deeper(growth)
         k, d = self.places.shape
         share = g[..., None] * ((drift * self.variances + growth) / _spread(level, self.variances))
         axes = self.axes.reshape(d, k * d)
