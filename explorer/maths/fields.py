@@ -31,11 +31,12 @@ class Prediction:
     ``.score`` the gradient of the log-density of x_t.
     """
 
-    __slots__ = ("_level", "kind", "path", "t", "tensor", "x")
+    __slots__ = ("_clean", "_level", "kind", "path", "t", "tensor", "x")
 
     def __init__(self, path: AbstractPath, x: Points, t: Time, tensor: Points, kind: Predicts):
         self.path, self.x, self.t, self.tensor, self.kind = path, x, t, tensor, kind
         self._level: Level | None = None
+        self._clean: Points | None = None
 
     @property
     def level(self) -> Level:
@@ -62,13 +63,18 @@ class Prediction:
     @property
     def denoised(self) -> Points:
         """The mean of the clean samples that could have led here."""
+        if self._clean is None:
+            self._clean = self._as_clean()
+        return self._clean
+
+    def _as_clean(self) -> Points:
         if self.kind == "denoised":
             return self.tensor
         level = self.level
         if self.kind == "velocity":
             if self._at_data_end():
                 return self.x  # sigma = 0 and, on root-like paths, an infinite rate: 0 * inf below
-            return (level.sigma_rate * self.x - level.sigma * self.tensor) / level.wronskian
+            return (level.sigma_rate / level.wronskian) * self.x - (level.sigma / level.wronskian) * self.tensor
         if self.kind == "noise":
             return (self.x - level.sigma * self.tensor) / level.alpha
         return (level.alpha * self.x - level.sigma * self.tensor) / (level.alpha**2 + level.sigma**2)
@@ -80,7 +86,7 @@ class Prediction:
         if self.kind == "noise":
             return self.tensor
         if self.kind == "velocity":
-            return (level.alpha * self.tensor - level.alpha_rate * self.x) / level.wronskian
+            return (level.alpha / level.wronskian) * self.tensor - (level.alpha_rate / level.wronskian) * self.x
         if self.kind == "denoised":
             return (self.x - level.alpha * self.tensor) / sigma
         return (level.sigma * self.x + level.alpha * self.tensor) / (level.alpha**2 + level.sigma**2)

@@ -6,59 +6,19 @@ kept on ``self``. ``walk`` (in ``walk.py``) is the only loop.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from explorer.maths.fields import AbstractField, Prediction
+from explorer.maths.frames import Ended, Frame
 from explorer.maths.paths import AbstractPath
 from explorer.maths.samplers.grids import times_of
 from explorer.maths.shapes import Points, Time
 
-
-@dataclass(frozen=True)
-class Ended:
-    """How a run ended: ``kind`` is done, cancelled or diverged; ``text`` is the sentence to show."""
-
-    kind: str
-    step: int
-    t: float
-    text: str
-
-
-NO_NOTES: Mapping[str, Tensor] = MappingProxyType({})
-
-
-class Frame(NamedTuple):
-    """One moment of a run.
-
-    ``x``, ``denoised`` and ``velocity`` are [batch, *shape]; ``velocity`` is None in the last frame, where
-    ``denoised`` is ``x``. ``evals`` counts the model calls spent to reach ``x``. ``prediction`` is the first that
-    the step made (a churning method makes it slightly off ``x``, at its own state and time). ``notes`` holds what
-    a method measured on the step that leaves this frame. ``ended`` is set on the last frame only.
-    """
-
-    index: int
-    t: float
-    x: Tensor
-    prediction: Prediction | None
-    evals: int
-    notes: Mapping[str, Tensor] = NO_NOTES
-    ended: Ended | None = None
-
-    @property
-    def denoised(self) -> Tensor:
-        """E[x_0 | x_t]."""
-        return self.x if self.prediction is None else self.prediction.denoised
-
-    @property
-    def velocity(self) -> Tensor | None:
-        """dx/dt along the path."""
-        return None if self.prediction is None else self.prediction.velocity
+__all__ = ["AbstractSampler", "CountedField", "Ended", "Frame", "draw_noise"]
 
 
 class AbstractSampler(ABC):
@@ -154,7 +114,7 @@ def setting(what: str, value: object, least: float, most: float = math.inf, whol
 
 
 def draw_noise(n: int, shape: Sequence[int], seed: int, dtype: torch.dtype | None = None) -> Tensor:
-    """eps [n, *shape], drawn on the CPU so that a seed means the same on every device."""
+    """Noise eps [n, *shape], drawn on the CPU so that a seed means the same on every device."""
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(f"`n` must be a whole number of samples, at least 1; got {n!r}")
     return torch.randn(n, *shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)

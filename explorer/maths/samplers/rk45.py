@@ -19,8 +19,9 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from explorer.maths.frames import NO_NOTES
 from explorer.maths.paths import AbstractPath
-from explorer.maths.samplers.base import NO_NOTES, AbstractSampler, CountedField, setting
+from explorer.maths.samplers.base import AbstractSampler, CountedField, setting
 from explorer.maths.samplers.grids import times_of
 from explorer.maths.shapes import PerSample, Points
 

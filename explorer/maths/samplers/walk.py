@@ -10,16 +10,9 @@ import torch
 from torch import Tensor
 
 from explorer.maths.fields import AbstractField
+from explorer.maths.frames import NO_NOTES, Ended, Frame
 from explorer.maths.paths import AbstractPath
-from explorer.maths.samplers.base import (
-    NO_NOTES,
-    AbstractSampler,
-    CountedField,
-    Ended,
-    Frame,
-    checked_states,
-    draw_noise,
-)
+from explorer.maths.samplers.base import AbstractSampler, CountedField, checked_states, draw_noise
 from explorer.maths.samplers.grids import times_of
 from explorer.maths.samplers.registry import as_sampler
 from explorer.maths.shapes import Points
