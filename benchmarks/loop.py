@@ -4,10 +4,10 @@ The bare loops make the same model calls with precomputed Python floats and keep
 """
 
 import torch
+from explorer.maths.networks import FlowMLP
 
 import explorer as ex
 from benchmarks.table import paired_ratio, show
-from explorer.maths.networks import FlowMLP
 
 STEPS = 50
 
@@ -29,11 +29,11 @@ def main() -> None:
             rows.append((f"record {name} / bare loop, n = {n}", ratio, bound, "times"))
     noise = torch.randn(2048, 2, generator=torch.Generator().manual_seed(0))
     ratio = paired_ratio(
-        lambda: ex.record(field, sampler="diffusers/flow_match_euler", steps=STEPS, noise=noise),
+        lambda: ex.record(field, sampler="diffusers/flow_euler", steps=STEPS, noise=noise),
         lambda: _by_hand(network, noise),
         25,
     )
-    rows.append(("record diffusers/flow_match_euler / diffusers by hand, n = 2048", ratio, 1.05, "times"))
+    rows.append(("record diffusers/flow_euler / diffusers by hand, n = 2048", ratio, 1.05, "times"))
     show("Recording loop, 50 steps of a 4x128 network", rows)
 
 
@@ -42,14 +42,14 @@ TIMES = [1.0 - i / STEPS for i in range(STEPS)] + [0.0]
 
 @torch.no_grad()
 def _euler(network, x):
-    for t, t_next in zip(TIMES, TIMES[1:], strict=False):
+    for t, t_next in pairwise(TIMES):
         x = x + (t_next - t) * network(x, x.new_full((len(x),), t))
     return x
 
 
 @torch.no_grad()
 def _heun(network, x):
-    for t, t_next in zip(TIMES, TIMES[1:], strict=False):
+    for t, t_next in pairwise(TIMES):
         slope = network(x, x.new_full((len(x),), t))
         if t_next == 0.0:
             return x - t * slope
@@ -60,7 +60,7 @@ def _heun(network, x):
 
 @torch.no_grad()
 def _ddim(network, x):
-    for t, t_next in zip(TIMES, TIMES[1:], strict=False):
+    for t, t_next in pairwise(TIMES):
         velocity = network(x, x.new_full((len(x),), t))
         x = (1.0 - t_next) * (x - t * velocity) + t_next * (x + (1.0 - t) * velocity)
     return x

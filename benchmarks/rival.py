@@ -27,7 +27,12 @@ def page(trace: str) -> pn.Column:
                 kind(x=states[: step + 1, i, 0], y=states[: step + 1, i, 1], mode="lines", line={"width": 1})
             )
         return drawn.update_layout(
-            width=700, height=560, showlegend=False, uirevision="same", xaxis_range=[-3, 3], yaxis_range=[-3, 3]
+            width=700,
+            height=560,
+            showlegend=False,
+            uirevision="same",
+            xaxis_range=[-3, 3],
+            yaxis_range=[-3, 3],
         )
 
     return pn.Column(slider, pn.pane.Plotly(pn.bind(figure, slider), width=700, height=560))

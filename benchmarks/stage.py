@@ -28,7 +28,8 @@ WATCH_RIVAL = """
     return null;
   };
   const plot = find(document, (node) => node.classList && node.classList.contains("js-plotly-plot"));
-  const slider = Bokeh.documents[0] && [...Bokeh.documents[0]._all_models.values()].find((m) => m.type.includes("Slider"));
+  const models = Bokeh.documents[0] ? [...Bokeh.documents[0]._all_models.values()] : [];
+  const slider = models.find((model) => model.type.includes("Slider"));
   if (!plot || !slider || !plot._fullData) return false;
   if (!globalThis.__watched) {
     globalThis.__watched = true;
@@ -36,6 +37,13 @@ WATCH_RIVAL = """
     plot.on("plotly_afterplot", () => globalThis.__h.painted(Math.round((plot._fullData[0].x[0] + 2.5) * 1000)));
   }
   return true;
+}
+"""
+
+PAINTED = """
+(before) => {
+  const [step, at] = __h.inputs.at(-1) ?? [-1, 0];
+  return __h.inputs.length > before && __h.paints.some(([shown, when]) => shown === step && when > at);
 }
 """
 
@@ -68,8 +76,14 @@ def _print(figures: dict, crowd: dict) -> None:
             ("drag, median", stage["drag"], 16, "ms"),
             ("drag, p95", stage["drag95"], 35, "ms"),
             ("20,000 particles, single steps, median", crowd["single"], 20, "ms"),
-            *((f"stage / Plotly {t}, single", stage["single"] / figures[t]["single"], 1 / 20, "of it") for t in _TRACES),
-            *((f"stage / Plotly {t}, drag", stage["drag"] / figures[t]["drag"], 1 / 10, "of it") for t in _TRACES),
+            *(
+                (f"stage / Plotly {t}, single", stage["single"] / figures[t]["single"], 1 / 20, "of it")
+                for t in _TRACES
+            ),
+            *(
+                (f"stage / Plotly {t}, drag", stage["drag"] / figures[t]["drag"], 1 / 10, "of it")
+                for t in _TRACES
+            ),
         ],
     )
 
@@ -79,7 +93,9 @@ _TRACES = ("scatter", "scattergl")
 
 def _rival(chromium, trace: str) -> dict:
     port = free_port()
-    server = subprocess.Popen([sys.executable, "-m", "benchmarks.rival", str(port), trace], stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.rival", str(port), trace], stderr=subprocess.DEVNULL
+    )
     try:
         _wait_until_up(chromium, port)
         return _measure(chromium, f"http://127.0.0.1:{port}/", _rival_track)
@@ -94,7 +110,7 @@ def _wait_until_up(chromium, port: int) -> None:
         try:
             if page_.request.get(f"http://127.0.0.1:{port}/").ok:
                 break
-        except Exception:  # noqa: BLE001 # not up yet
+        except Exception:  # not up yet
             time.sleep(0.5)
     page_.close()
 
@@ -146,7 +162,7 @@ def _single(page_, left: float, right: float, y: float) -> list[float]:
         before = page_.evaluate("() => __h.inputs.length")
         page_.mouse.move(left + (right - left) * (i * 37 % STEPS) / STEPS, y)
         page_.wait_for_function(
-            "(n) => __h.inputs.length > n && __h.paints.some((p) => p[1] > __h.inputs.at(-1)[1] && p[0] === __h.inputs.at(-1)[0])",
+            PAINTED,
             arg=before,
             polling=5,
             timeout=20_000,
@@ -175,11 +191,13 @@ def _grab(page_, x: float, y: float) -> None:
 
 
 def _latencies(page_, exact: bool) -> list[float]:
-    """ms from each input to the paint of its step, or (not exact) to the first paint of it or a later one."""
+    """Ms from each input to the paint of its step, or (not exact) to the first paint of it or a later one."""
     inputs, paints = page_.evaluate("() => [__h.inputs, __h.paints]")
     found = []
     for step, at in inputs:
-        hits = [when for shown, when in paints if when > at and (shown == step or (not exact and shown >= step))]
+        hits = [
+            when for shown, when in paints if when > at and (shown == step or (not exact and shown >= step))
+        ]
         if hits:
             found.append(min(hits) - at)
     if len(found) < len(inputs) * 0.9:

@@ -23,7 +23,12 @@ def main() -> None:
         "Start",
         [
             ("import explorer", _import_seconds(), 0.3, "s"),
-            ("first frame / whole run of 20 Heun steps, 2,000 samples", _first_frame_share(), 0.1, "of the run"),
+            (
+                "first frame / whole run of 20 Heun steps, 2,000 samples",
+                _first_frame_share(),
+                0.1,
+                "of the run",
+            ),
             ("first picture of the dashboard, warm server", _first_picture_seconds(), 2.5, "s"),
         ],
     )
@@ -32,7 +37,8 @@ def main() -> None:
 def _import_seconds() -> float:
     code = "import time; b = time.perf_counter(); import explorer; print(time.perf_counter() - b)"
     return statistics.median(
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) for _ in range(ROUNDS)
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+        for _ in range(ROUNDS)
     )
 
 
@@ -50,7 +56,8 @@ def _first_frame_share() -> float:
 def _first_picture_seconds() -> float:
     port = free_port()
     server = subprocess.Popen(
-        [sys.executable, "-m", "explorer.cli", "serve", "--no-open", "--port", str(port)], stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "explorer.cli", "serve", "--no-open", "--port", str(port)],
+        stdout=subprocess.DEVNULL,
     )
     try:
         with browser() as chromium:
@@ -77,7 +84,7 @@ def _wait_for_server(page, port: int) -> None:
         try:
             if page.request.get(f"http://127.0.0.1:{port}/").ok:
                 return
-        except Exception:  # noqa: BLE001, S110 # not up yet
+        except Exception:  # not up yet
             os.sched_yield()
         time.sleep(0.5)
     raise RuntimeError("the server did not start")

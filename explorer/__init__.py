@@ -31,7 +31,26 @@ _HOMES = {
 }
 """Public name -> module, with the name there after a colon where it differs."""
 
-__all__ = sorted(_HOMES)  # type: ignore[assignment] # a list all the same
+__all__ = [
+    "LABS",
+    "PATHS",
+    "SAMPLERS",
+    "TARGETS",
+    "NetworkField",
+    "Trajectory",
+    "drawn",
+    "figure",
+    "load",
+    "log_likelihood",
+    "mixture",
+    "record",
+    "scrub",
+    "sliced_w2",
+    "target",
+    "trajectory",
+    "w2",
+    "walk",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -45,7 +45,10 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
         command.add_argument(
-            "--device", choices=DEVICES, default="auto", help="where models run; auto takes CUDA when it is there"
+            "--device",
+            choices=DEVICES,
+            default="auto",
+            help="where models run; auto takes CUDA when it is there",
         )
         if name in arguments:  # the options of the others would import torch for nothing
             add(command)

@@ -45,7 +45,9 @@ def _add_control(parser: argparse.ArgumentParser, name: str, control: object) ->
         return
     bounds = f", {control.lo:g} to {control.hi:g}" if isinstance(control, Slider) else ""
     kind = type(default) if not isinstance(control, Choice) else str
-    parser.add_argument(option, dest=name, type=kind, default=default, help=f"{label}{bounds} (default {default})")
+    parser.add_argument(
+        option, dest=name, type=kind, default=default, help=f"{label}{bounds} (default {default})"
+    )
 
 
 def run_export(args: argparse.Namespace) -> int:

@@ -56,7 +56,14 @@ class AbstractLab(ABC, Generic[S]):
 
     @abstractmethod
     def launch(
-        self, state: S, x: Sequence[float], share: float, pane: int, slot: int, shelf: Shelf, device: str = "cpu"
+        self,
+        state: S,
+        x: Sequence[float],
+        share: float,
+        pane: int,
+        slot: int,
+        shelf: Shelf,
+        device: str = "cpu",
     ) -> Iterator[Event]:
         """One extra particle from a place of the stage at a moment of the cursor."""
 

@@ -64,7 +64,9 @@ class Slider:
     def checked(self, name: str, value: object, values: Values) -> float | int:
         """The value as int or float, or a sentence with the bounds."""
         kind = "a whole number" if self.whole else "a number"
-        wrong = ValueError(f"`{name}` must be {kind} from {_said(self.lo)} to {_said(self.hi)}; got {str(value)[:40]!r}")
+        wrong = ValueError(
+            f"`{name}` must be {kind} from {_said(self.lo)} to {_said(self.hi)}; got {str(value)[:40]!r}"
+        )
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise wrong
         if not self.lo <= value <= self.hi or (self.whole and value != int(value)):
@@ -111,3 +113,10 @@ def controls_of(state: type) -> dict[str, Control]:
     """The controls that a State carries, by field name, in their order."""
     hints = get_type_hints(state, include_extras=True)
     return {name: hints[name].__metadata__[0] for name in state.__dataclass_fields__}  # type: ignore[attr-defined]
+
+
+def check_texts(state: type, values: Values) -> None:
+    """Names must be text before any option is derived from them. Raises ValueError naming the first that is not."""
+    for name, control in controls_of(state).items():
+        if isinstance(control, Choice) and not isinstance(values[name], str):
+            raise ValueError(f"`{name}` must be one of the known names; got {str(values[name])[:40]!r}")

@@ -61,7 +61,9 @@ class Shelf:
 
     def _get(self, key: str) -> object:
         if key not in self._held:
-            raise ValueError("this link points to something that another visitor drew or loaded; it cannot be shared")
+            raise ValueError(
+                "this link points to something that another visitor drew or loaded; it cannot be shared"
+            )
         return self._held[key][1]
 
     def labels(self, kind: type) -> dict[str, str]:
@@ -75,7 +77,10 @@ def _identity(thing: object) -> str:
     module = getattr(thing, "module", None)
     if isinstance(module, nn.Module):
         for name, value in sorted(module.state_dict().items()):
-            total.update(name.encode() + value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+            total.update(
+                name.encode()
+                + value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+            )
         total.update(f"{thing.path} {thing.predicts}".encode())  # type: ignore[attr-defined] # a NetworkField
     total.update(str(id(thing)).encode())
     return total.hexdigest()[:16]

@@ -30,7 +30,9 @@ def record_of(state: ScrubState, shelf: Shelf | None = None):
 
 
 def blocks(events: list, kind: Kind, slot: int = 1) -> np.ndarray:
-    return np.concatenate([e.array for e in events if isinstance(e, Block) and e.kind is kind and e.slot == slot])
+    return np.concatenate(
+        [e.array for e in events if isinstance(e, Block) and e.kind is kind and e.slot == slot]
+    )
 
 
 def test_a_run_streams_a_frame_at_a_time_and_ends_with_its_record():
@@ -118,7 +120,7 @@ def test_signal_to_noise_on_the_linear_path_is_its_closed_form():
     events = shown(small(steps=4))
     rows = [e for e in events if isinstance(e, Charts)][-1].charts["numbers"]["rows"]
     values = next(row for row in rows if row["label"] == "signal-to-noise")["values"][1]
-    np.testing.assert_allclose(values[:4], [0.0, (0.25 / 0.75) ** 2, 1.0, 9.0], atol=1e-9)
+    np.testing.assert_allclose(values[:4], [0.0, (0.25 / 0.75) ** 2, 1.0, 9.0], rtol=1e-5)
     assert values[4] is None
 
 
@@ -178,7 +180,7 @@ def test_what_is_out_of_bounds_reaches_no_state(name, value):
 
 
 def test_a_picture_over_the_budget_is_refused_with_the_number():
-    with pytest.raises(ValueError, match="2,010,000|4,020,000") as fault:
+    with pytest.raises(ValueError, match="points, and a picture holds") as fault:
         ScrubState(n=20_000, steps=200)
     assert f"{POINTS_BUDGET:,}" in str(fault.value)
 
@@ -213,20 +215,20 @@ def test_digits_show_pictures_beside_their_clean_prediction():
 
 
 @pytest.mark.parametrize(
-    "state",
+    "changes",
     [
-        small(),
-        small(path="vp", sampler="ddim", grid="karras"),
-        small(label="upper") if "upper" in ex.TARGETS["two_moons"].labels else small(seed=3),
-        small(precision="float64", sampler="taylor2"),
-        small(compare=True, sampler_2="euler", steps_2=7, path_2="trig"),
-        small(model="two_moons/linear"),
+        {},
+        {"path": "vp", "sampler": "ddim", "grid": "karras"},
+        {"label": ex.TARGETS["two_moons"].labels[0]},
+        {"precision": "float64", "sampler": "taylor2"},
+        {"compare": True, "sampler_2": "euler", "steps_2": 7, "path_2": "trig"},
+        {"sampler": "diffusers/dpm++_2m", "path": "vp"},
+        {"model": "two_moons/linear"},
     ],
 )
-def test_the_recipe_gives_the_very_states_of_the_page(state):
-    lines = LAB.recipe(state)
-    scope: dict = {}
-    exec(lines.replace("ex.scrub(", "shown = ("), scope)
+def test_the_recipe_gives_the_very_states_of_the_page(changes):
+    state, scope = small(**changes), {}
+    exec(LAB.recipe(state).replace("ex.scrub(", "shown = ("), scope)
     expected = record_of(state).panes
     runs = scope["shown"] if isinstance(scope["shown"], tuple) else (scope["shown"],)
     assert len(runs) == len(expected)

@@ -9,7 +9,9 @@ def figures_of(record: Any) -> dict[str, Any]:
     Raises:
         ValueError: for a thing that is no record of this project.
     """
-    from explorer.labs.figures.plots import trajectory_figures  # Plotly is slow to import and not always wanted
+    from explorer.labs.figures.plots import (
+        trajectory_figures,
+    )  # Plotly is slow to import and not always wanted
     from explorer.labs.scrub.compute import ScrubRecord
     from explorer.maths.trajectory import Trajectory
 
@@ -21,4 +23,6 @@ def figures_of(record: Any) -> dict[str, Any]:
             for pane in record.panes
             for name, figure in trajectory_figures(pane.run).items()
         }
-    raise ValueError(f"a figure needs a record, such as what ex.record(...) returns; got {type(record).__name__}")
+    raise ValueError(
+        f"a figure needs a record, such as what ex.record(...) returns; got {type(record).__name__}"
+    )

@@ -157,10 +157,19 @@ def _round_up(top: float) -> float:
 def _rows(record: "ScrubRecord") -> list[dict[str, Any]]:
     panes = record.panes
     rows = [
-        _row("time t", "the path's own time: 1 is noise, 0 is data", {p: p.run.times.tolist() for p in panes}),
+        _row(
+            "time t", "the path's own time: 1 is noise, 0 is data", {p: p.run.times.tolist() for p in panes}
+        ),
         _row("signal-to-noise", "alpha² / sigma² of the state", {p: _snr(p) for p in panes}),
-        _row("evals so far", "calls of the model (NFE)", {p: p.run.evals.tolist() for p in panes}, of=_totals(panes)),
-        _row("seconds so far", "wall time of the sampler alone", {p: list(p.seconds) for p in panes}, unit="s"),
+        _row(
+            "evals so far",
+            "calls of the model (NFE)",
+            {p: p.run.evals.tolist() for p in panes},
+            of=_totals(panes),
+        ),
+        _row(
+            "seconds so far", "wall time of the sampler alone", {p: list(p.seconds) for p in panes}, unit="s"
+        ),
     ]
     if record.plan.reference is not None:
         distances = {p: _known(p.distance, len(p.run.times)) for p in panes}
@@ -177,7 +186,9 @@ def _rows(record: "ScrubRecord") -> list[dict[str, Any]]:
     return rows
 
 
-def _row(label: str, hint: str, by_pane: dict, unit: str = "", of: dict[int, int] | None = None) -> dict[str, Any]:
+def _row(
+    label: str, hint: str, by_pane: dict, unit: str = "", of: dict[int, int] | None = None
+) -> dict[str, Any]:
     values = {pane.pane.slot: [_short(value) for value in values] for pane, values in by_pane.items()}
     return {"label": label, "hint": hint, "unit": unit, "values": values} | ({"of": of} if of else {})
 

@@ -2,7 +2,14 @@
 
 import plotly.graph_objects as go
 
-STATE, SECOND, THIRD, CLEAN, LAUNCHED, TARGET = "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#D55E00", "#8A8F94"
+STATE, SECOND, THIRD, CLEAN, LAUNCHED, TARGET = (
+    "#0072B2",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#D55E00",
+    "#8A8F94",
+)
 """Okabe-Ito; a thing keeps its colour on every page."""
 
 _AXIS = {

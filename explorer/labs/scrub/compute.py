@@ -89,9 +89,16 @@ def _run(plan: Plan, pane: Pane, stop: Callable[[], bool]) -> Iterator[Event]:
         seconds.append(spent)
         if total:
             yield from _frame_blocks(plan, pane, [frame], frame.index, total)
-        yield Status("running", f"step {frame.index} of {total - 1}" if total else f"step {frame.index}", frame.index, total)
+        yield Status(
+            "running",
+            f"step {frame.index} of {total - 1}" if total else f"step {frame.index}",
+            frame.index,
+            total,
+        )
         if stop() and frame.ended is None:
-            ended = Ended("cancelled", frame.index, frame.t, f"cancelled at step {frame.index}, t = {frame.t:.3g}")
+            ended = Ended(
+                "cancelled", frame.index, frame.t, f"cancelled at step {frame.index}, t = {frame.t:.3g}"
+            )
             frames[-1] = frame._replace(ended=ended)
             break
         begun = time.perf_counter()  # what the watcher of the stream takes is not the run's
@@ -190,14 +197,21 @@ def _with_distances(record: ScrubRecord) -> Iterator[ScrubRecord]:
         clean = list(distance)
         for index in _coarse_first(len(distance)):
             scale = pane.pane.path.drawn_scale(float(pane.run.times[index]))
-            distance[index] = float(measure(pane.run.states[index][:kept] * scale))
-            clean[index] = float(measure(pane.run.denoised[index][:kept]))
+            distance[index] = _distance(measure, pane.run.states[index][:kept] * scale)
+            clean[index] = _distance(measure, pane.run.denoised[index][:kept])
             if index % FRAMES_PER_MEASURE == 0:
-                yield _with_pane(record, slot, replace(pane, distance=tuple(distance), clean_distance=tuple(clean)))
+                yield _with_pane(
+                    record, slot, replace(pane, distance=tuple(distance), clean_distance=tuple(clean))
+                )
         pane = replace(pane, distance=tuple(distance), clean_distance=tuple(clean))
         pane = replace(pane, error=_end_error(plan, pane))
         record = _with_pane(record, slot, pane)
         yield record
+
+
+def _distance(measure: SlicedTarget, x: Tensor) -> float | None:
+    """Not known where the model had turned to NaN."""
+    return float(measure(x)) if bool(torch.isfinite(x).all()) else None
 
 
 def _coarse_first(count: int) -> list[int]:
@@ -218,7 +232,12 @@ def _with_pane(record: ScrubRecord, slot: int, pane: PaneRecord) -> ScrubRecord:
 def _end_error(plan: Plan, record: PaneRecord, kept: int = 256) -> float | None:
     """Root mean square distance of the end points from the exact flow's, from the same noise."""
     sampler, field = record.pane.sampler, record.pane.field
-    if sampler.is_random or getattr(sampler, "eta", 0) or len(plan.shape) > 1 or record.run.ended.kind != "done":
+    if (
+        sampler.is_random
+        or getattr(sampler, "eta", 0)
+        or len(plan.shape) > 1
+        or record.run.ended.kind != "done"
+    ):
         return None
     # A network computes in its own precision; a closed form follows its input.
     noise = plan.noise[:kept].double() if plan.state.model == EXACT else plan.noise[:kept]
@@ -235,7 +254,13 @@ def _status(record: ScrubRecord) -> Status:
 
 
 def launch(
-    state: ScrubState, x: Sequence[float], share: float, pane: int, slot: int, shelf: Shelf, device: str = "cpu"
+    state: ScrubState,
+    x: Sequence[float],
+    share: float,
+    pane: int,
+    slot: int,
+    shelf: Shelf,
+    device: str = "cpu",
 ) -> Iterator[Event]:
     """One extra particle from a drawn place ``x`` at the cursor ``share``, along pane ``pane``'s own steps.
 
@@ -244,9 +269,13 @@ def launch(
     """
     plan = planned(replace(state, n=16), shelf, device)
     if not 0 <= pane < len(plan.panes) or len(x) != 2 or not all(map(math.isfinite, (*x, share))):
-        raise ValueError(f"a particle starts at two finite numbers in one of {len(plan.panes)} panes; got {x!r} in {pane!r}")
+        raise ValueError(
+            f"a particle starts at two finite numbers in one of {len(plan.panes)} panes; got {x!r} in {pane!r}"
+        )
     of = plan.panes[pane]
-    times = [t for t in of.times if t > 0 and of.path.share(t) <= share + 1e-6] or [of.path.time_of_share(max(share, 0.01))]
+    times = [t for t in of.times if t > 0 and of.path.share(t) <= share + 1e-6] or [
+        of.path.time_of_share(max(share, 0.01))
+    ]
     begin = times[0]
     place = torch.tensor([list(map(float, x))]).to(plan.noise) / of.path.drawn_scale(begin)
     sampler = of.sampler if of.times and not of.sampler.takes_last_step else as_sampler("heun")

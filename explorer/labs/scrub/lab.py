@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from explorer.labs.base import AbstractLab
-from explorer.labs.controls import Choice
+from explorer.labs.controls import Choice, check_texts
 from explorer.labs.figures import figures_of
 from explorer.labs.scene import Event
 from explorer.labs.scrub import compute
@@ -27,7 +27,10 @@ class ScrubLab(AbstractLab[ScrubState]):
     def built(self, values: dict[str, Any], shelf: Shelf, just: str = "") -> ScrubState:
         unknown = set(values) - set(self.controls)
         if unknown:
-            raise ValueError(f"there is no control {sorted(map(str, unknown))[0][:40]!r}; known: {', '.join(self.controls)}")
+            raise ValueError(
+                f"there is no control {sorted(map(str, unknown))[0][:40]!r}; known: {', '.join(self.controls)}"
+            )
+        check_texts(ScrubState, values)
         if just:
             # The choice itself is held to its bounds before anything is derived from it.
             control = self.controls[just]
@@ -52,7 +55,14 @@ class ScrubLab(AbstractLab[ScrubState]):
         return compute.events(state, shelf, device, stop)
 
     def launch(
-        self, state: ScrubState, x: Sequence[float], share: float, pane: int, slot: int, shelf: Shelf, device: str = "cpu"
+        self,
+        state: ScrubState,
+        x: Sequence[float],
+        share: float,
+        pane: int,
+        slot: int,
+        shelf: Shelf,
+        device: str = "cpu",
     ) -> Iterator[Event]:
         return compute.launch(state, x, share, pane, slot, shelf, device)
 

@@ -62,7 +62,7 @@ class Plan:
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """lo x, lo y, hi x, hi y of the picture."""
+        """Lo x, lo y, hi x, hi y of the picture."""
         return (self.target and self.target.box) or PLAIN_BOX
 
 
@@ -100,7 +100,9 @@ def target_of(state: ScrubState, shelf: Shelf) -> AbstractTarget | None:
     return shelf.target(state.target) if is_own(state.target) else as_target(state.target)
 
 
-def field_of(state: ScrubState, shelf: Shelf, target: AbstractTarget | None, device: str = "cpu") -> AbstractField:
+def field_of(
+    state: ScrubState, shelf: Shelf, target: AbstractTarget | None, device: str = "cpu"
+) -> AbstractField:
     """The field that is asked for the velocity."""
     if is_own(state.model):
         field = shelf.field(state.model)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from explorer.labs.controls import Choice, Seed, Slider, Switch, Values, controls_of
+from explorer.labs.controls import Choice, Seed, Slider, Switch, Values, check_texts, controls_of
 from explorer.labs.shelf import PREFIX
 from explorer.maths.paths import PATHS
 from explorer.maths.samplers import SAMPLERS
@@ -115,12 +115,18 @@ class ScrubState:
         ValueError: one sentence, for a value out of its control's bounds or a run over the budget.
     """
 
-    target: Annotated[str, Choice("Target", _targets, "what", "the distribution at the data end")] = "two_moons"
+    target: Annotated[str, Choice("Target", _targets, "what", "the distribution at the data end")] = (
+        "two_moons"
+    )
     model: Annotated[
         str, Choice("Model", _models, "what", "what is asked for the velocity: a closed form or a network")
     ] = EXACT
-    path: Annotated[str, Choice("Path", _paths, "what", "how data and noise are mixed at each time")] = "linear"
-    sampler: Annotated[str, Choice("Sampler", _samplers, hint="the method that walks from noise to data")] = "heun"
+    path: Annotated[str, Choice("Path", _paths, "what", "how data and noise are mixed at each time")] = (
+        "linear"
+    )
+    sampler: Annotated[str, Choice("Sampler", _samplers, hint="the method that walks from noise to data")] = (
+        "heun"
+    )
     steps: Annotated[
         int, Slider("Steps", 1, 200, log=True, hint="moves from noise to data", shown=_takes_steps)
     ] = 20
@@ -140,7 +146,14 @@ class ScrubState:
     ] = "default"
     label: Annotated[
         str,
-        Choice("Class", _labels, "what", "only samples of one class", True, lambda values: len(_labels(values)) > 1),
+        Choice(
+            "Class",
+            _labels,
+            "what",
+            "only samples of one class",
+            True,
+            lambda values: len(_labels(values)) > 1,
+        ),
     ] = ANY
     eta: Annotated[
         float,
@@ -155,11 +168,18 @@ class ScrubState:
     ] = 4
     precision: Annotated[
         str,
-        Choice("Precision", lambda _: {"float32": "float32", "float64": "float64"}, "how", "of every number", True),
+        Choice(
+            "Precision",
+            lambda _: {"float32": "float32", "float64": "float64"},
+            "how",
+            "of every number",
+            True,
+        ),
     ] = "float32"
 
     def __post_init__(self) -> None:
         values = vars(self)
+        check_texts(type(self), values)
         for name, control in controls_of(type(self)).items():
             object.__setattr__(self, name, control.checked(name, values[name], values))
         _check_budget(self)
