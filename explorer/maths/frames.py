@@ -32,7 +32,7 @@ class Frame(NamedTuple):
     a method measured on the step that leaves this frame. ``ended`` is set on the last frame only.
     """
 
-    index: int
+    index: int  # type: ignore[assignment] # a tuple has a method of that name
     t: float
     x: Tensor
     prediction: Prediction | None

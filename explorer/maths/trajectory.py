@@ -6,7 +6,7 @@ arrays' bytes, since safetensors itself lets a flipped bit pass.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from explorer.maths.frames import Ended, Frame
 from explorer.maths.paths import as_path
 
 VERSION = 1
+DONE = Ended("done", 0, 0.0, "done")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Trajectory:
     sampler: str = ""
     grid: str = ""
     seed: int | None = None
-    ended: Ended = Ended("done", 0, 0.0, "done")
+    ended: Ended = DONE
     seconds: float = 0.0
     notes: Mapping[str, Tensor] = field(default_factory=dict)
 
@@ -118,9 +119,13 @@ def _read(file: Path) -> tuple[dict[str, Tensor], dict]:
     if not isinstance(header, dict) or not set(_ARRAYS) <= set(tensors):
         raise ValueError(f"{file.name!r} holds no run of this project; save one with `run.save(...)`")
     if header.get("version", 0) > VERSION:
-        raise ValueError(f"{file.name!r} was saved by a newer version ({header['version']}); this one reads {VERSION}")
+        raise ValueError(
+            f"{file.name!r} was saved by a newer version ({header['version']}); this one reads {VERSION}"
+        )
     if header.get("sha256") != digest(tensors):
-        raise ValueError(f"{file.name!r} was altered after it was saved (its sha256 differs); save the run again")
+        raise ValueError(
+            f"{file.name!r} was altered after it was saved (its sha256 differs); save the run again"
+        )
     return tensors, header
 
 
@@ -201,8 +206,14 @@ def trajectory(times: Tensor, states: Tensor, path: str = "linear") -> Trajector
     velocities = states.diff(dim=0) / steps
     level = [as_path(path).at(float(t)) for t in times[:-1]]
     clean = [
-        (lv.sigma_rate * x - lv.sigma * v) / lv.wronskian for lv, x, v in zip(level, states, velocities, strict=False)
+        (lv.sigma_rate * x - lv.sigma * v) / lv.wronskian
+        for lv, x, v in zip(level, states, velocities, strict=False)
     ]
     return Trajectory(
-        times, states, torch.stack([*clean, states[-1]]), velocities, torch.zeros(len(times), dtype=torch.long), path
+        times,
+        states,
+        torch.stack([*clean, states[-1]]),
+        velocities,
+        torch.zeros(len(times), dtype=torch.long),
+        path,
     )

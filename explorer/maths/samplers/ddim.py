@@ -46,8 +46,8 @@ class DDIM(AbstractSampler):
 
 
 def shrink(here: Level, ahead: Level) -> float:
-    """r' / r, how much of the noise-to-data ratio is left after a step; 0 where no data was in the state."""
-    return ahead.sigma * here.alpha / (ahead.alpha * here.sigma)
+    """How much of the noise-to-data ratio a step leaves, r' / r; 0 where no data was in the state."""
+    return float(ahead.sigma * here.alpha / (ahead.alpha * here.sigma))
 
 
 def renoised(prediction: Prediction, ahead: Level, eta: float, generator: torch.Generator) -> Points:

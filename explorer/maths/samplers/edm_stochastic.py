@@ -60,7 +60,7 @@ class EDMStochastic(AbstractSampler):
 
     def start(self, field: CountedField, times: Sequence[float], generator: torch.Generator) -> Churn:
         level = field.path.at(max(times[0], getattr(field.field, "latest", 1.0)))
-        top = level.sigma / level.alpha if level.alpha > 0 else inf
+        top = float(level.sigma / level.alpha) if level.alpha > 0 else inf
         return Churn(min(self.churn / (len(times) - 1), sqrt(2.0) - 1.0), top, generator)
 
     def step(self, field: CountedField, x: Points, t: float, t_next: float, memory: Churn):
@@ -84,6 +84,6 @@ class EDMStochastic(AbstractSampler):
         raised = min(ratio * (1.0 + run.gamma), run.top)
         if raised <= ratio or not self.churn_from <= ratio <= self.churn_to:
             return x, t
-        t_raised = field.path.time_of(raised)
+        t_raised = float(field.path.time_of(raised))
         added = self.noise_scale * sqrt(raised**2 - ratio**2) * noise_like(x, run.generator)
         return field.path.at(t_raised).alpha * (x / here.alpha + added), t_raised

@@ -6,6 +6,7 @@ Lin et al. 2023, arXiv:2305.08891 (trailing).
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from explorer.maths.names import nearest
 from explorer.maths.paths import AbstractPath
@@ -70,7 +71,7 @@ def times_of(grid: str | Sequence[float], path: AbstractPath, steps: int, latest
         raise ValueError(f"`steps` must be a whole number from 1 to {MAX_STEPS}; got {steps!r}")
     name = path.grid if grid == "default" else nearest("grid", grid, GRIDS)
     times = [*GRIDS[name](path, steps, latest), 0.0]
-    if any(a <= b for a, b in zip(times, times[1:], strict=False)):
+    if any(a <= b for a, b in pairwise(times)):
         raise ValueError(
             f"the grid {name!r} has no {steps} different times; use fewer `steps` or another `grid`"
         )
@@ -78,20 +79,25 @@ def times_of(grid: str | Sequence[float], path: AbstractPath, steps: int, latest
 
 
 def _custom(grid: Sequence[float], latest: float) -> list[float]:
-    times = [float(t) for t in grid]
+    try:
+        times = [float(t) for t in grid]
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"`grid` must be a name or falling times in (0, {latest:g}]; got {grid!r:.60}"
+        ) from None
     if times and times[0] < latest:
         times.insert(0, latest)
     if times and times[-1] != 0.0:
         times.append(0.0)
     if len(times) < 2 or len(times) > MAX_STEPS + 1 or not all(map(math.isfinite, times)):
         raise ValueError(f"`grid` must hold 1 to {MAX_STEPS} finite times before 0; got {len(times)} of them")
-    if times[0] > latest or any(a <= b for a, b in zip(times, times[1:], strict=False)):
+    if times[0] > latest or any(a <= b for a, b in pairwise(times)):
         raise ValueError(f"`grid` must fall strictly from at most {latest:g} to 0; got {times[:6]} ...")
     return times
 
 
 def _ratio(path: AbstractPath, t: float) -> float:
-    """sigma / alpha, at most Karras's 80 (it is infinite where no data is left)."""
+    """The noise-to-data ratio sigma / alpha, at most Karras's 80 (it is infinite where no data is left)."""
     level = path.at(t)
     return min(RATIO_MAX, level.sigma / level.alpha) if level.alpha > 0 else RATIO_MAX
 

@@ -92,7 +92,7 @@ class RK45(AbstractSampler):
         return Progress()
 
     def step(self, field: CountedField, x: Points, t: float, t_next: float, memory: Progress):
-        share, end = field.path.share(t), field.path.share(t_next)
+        share, end = float(field.path.share(t)), float(field.path.share(t_next))
         size, rejections = memory.size, 0
         while True:
             left = share - end
@@ -144,7 +144,7 @@ def _weighted(row: Sequence[float], slopes: Sequence[Tensor]) -> Tensor:
 
 def _total(path: AbstractPath, t: float) -> float:
     level = path.at(t)
-    return level.alpha + level.sigma
+    return float(level.alpha + level.sigma)
 
 
 def _norm(x: Points) -> PerSample:
