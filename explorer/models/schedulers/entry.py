@@ -40,12 +40,12 @@ DISTILLED = (
 class SchedulerEntry:
     """One line of the registry.
 
-    ``family`` says how the class keeps its levels: vp_index, vp_sigma, ve, edm, flow or trig. ``predictions``
-    is what its model output can be. ``grids`` says which grids of ours it takes: any, levels (rounded to its
-    training levels) or own (none). ``float32`` is True where ``step`` casts the state to float32; the run's
-    dtype comes back. ``moves`` is True where the levels must lie on the state's device. ``departs`` says where
-    the class does something else than the method it is named after, as seen by running diffusers 0.42.1; it is
-    empty where nothing was seen.
+    ``family`` says how the class keeps its levels: vp_index, vp_sigma, ve, edm, flow or trig.
+    ``predictions`` is what its model output can be. ``grids`` says which grids of ours it takes: any,
+    levels (rounded to its training levels) or own (none). ``float32`` is True where ``step`` casts the
+    state to float32; the run's dtype comes back. ``moves`` is True where the levels must lie on the
+    state's device. ``departs`` says where the class does something else than the method it is named
+    after, as seen by running diffusers 0.42.1; it is empty where nothing was seen.
     """
 
     class_name: str

@@ -112,7 +112,8 @@ def _by_share(scheduler: Any) -> list[Shares]:
 
 def _by_angle(scheduler: Any) -> list[Shares]:
     if hasattr(scheduler, "betas"):
-        return [Shares(math.sqrt(1.0 - b * b), b) for b in scheduler.betas.double().tolist()[:-1]]
+        pairs = zip(scheduler.alphas.double().tolist(), scheduler.betas.double().tolist(), strict=True)
+        return [Shares(a, b) for a, b in pairs][:-1]
     spread = scheduler.config.sigma_data
     # The first angle, 1.5708, is a little more than a right angle.
     return [
