@@ -99,9 +99,9 @@ def _custom(grid: Sequence[float], latest: float) -> list[float]:
 def _ratio(path: AbstractPath, t: float) -> float:
     """The noise-to-data ratio sigma / alpha, at most Karras's 80 (it is infinite where no data is left)."""
     level = path.at(t)
-    return min(RATIO_MAX, level.sigma / level.alpha) if level.alpha > 0 else RATIO_MAX
+    return min(RATIO_MAX, float(level.sigma / level.alpha)) if level.alpha > 0 else RATIO_MAX
 
 
 def _from_ratios(path: AbstractPath, ratios: list[float], latest: float) -> list[float]:
     """The times of the ratios; the first is the latest time itself, wherever its ratio lies."""
-    return [latest, *[path.time_of(ratio) for ratio in ratios[1:]]]
+    return [latest, *[float(path.time_of(ratio)) for ratio in ratios[1:]]]

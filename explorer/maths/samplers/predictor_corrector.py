@@ -2,7 +2,7 @@
 
 Predictor: ``x' = (2 - alpha / alpha') x + G^2 score + G z`` with ``G^2 = sigma^2 (1 - (r' / r)^2)``,
 r = sigma / alpha; from a state without data it follows the flow instead (see Euler-Maruyama). Corrector,
-``corrections`` times: ``x += e score + sqrt(2 e) z`` with ``e = 2 (snr |z| / |score|)^2``, norms averaged over the batch.
+``corrections`` times: ``x += e score + sqrt(2 e) z``, ``e = 2 (snr |z| / |score|)^2``, norms averaged over the rows.
 
 Source: Song et al. 2021, arXiv:2011.13456, Algorithms 2 to 5; equation 46 is the predictor.
 """
