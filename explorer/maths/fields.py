@@ -145,7 +145,8 @@ class NetworkField(AbstractField):
     ``time`` turns t in [0, 1] into what the module expects (``lambda t: 999 * t`` for a network trained on
     1000 integer steps). ``labels`` names the classes of a conditional module, which is then called with
     ``class_labels=``; ``unlabelled`` is the index that means "no class". ``extra`` holds further keyword
-    arguments for every call, such as ``encoder_hidden_states``.
+    arguments for every call, such as ``encoder_hidden_states``; a tensor of one row serves every row of x. Of a
+    diffusers model that also predicts its variance (twice the channels) the first half is taken.
 
     The module is called in eval mode and left in the mode in which it was.
     """
@@ -169,7 +170,7 @@ class NetworkField(AbstractField):
         self.shape = tuple(shape) if shape is not None else _shape_of(module)
         self.labels, self.unlabelled, self.extra = tuple(labels), unlabelled, dict(extra or {})
         self.label: int | None = unlabelled
-        self._named_time = _takes(module, "timestep")
+        self._named_time, self._twice = _takes(module, "timestep"), _learns_variance(module)
         # A noise prediction says nothing of x_0 where the state holds no data at all.
         if self.predicts == "noise" and self.path.at(1.0).alpha == 0:
             self.latest = 0.999
@@ -182,10 +183,10 @@ class NetworkField(AbstractField):
             answer = self._call_in_eval_mode(x, times)
         else:
             answer = self._call(x, times)
-        return Prediction(self.path, x, t, _checked(answer, x), self.predicts)
+        return Prediction(self.path, x, t, _checked(answer, x, self._twice), self.predicts)
 
     def _call(self, x: Points, times: Tensor) -> object:
-        extra = dict(self.extra)
+        extra = {name: _for_each(value, len(x)) for name, value in self.extra.items()}
         if self.label is not None:
             extra["class_labels"] = torch.full((x.shape[0],), self.label, device=x.device)
         if self._named_time:
@@ -235,11 +236,27 @@ def _shape_of(module: object) -> tuple[int, ...]:
     return (channels, height, width)
 
 
-def _checked(answer: object, x: Points) -> Points:
-    """The tensor in a module's answer, of the shape of x."""
-    tensor = getattr(answer, "sample", answer)
+def _learns_variance(module: object) -> bool:
+    """True for a diffusers model that gives its variance after its prediction, in as many channels again."""
+    config = getattr(module, "config", None)
+    channels, out = getattr(config, "in_channels", None), getattr(config, "out_channels", None)
+    return channels is not None and out == 2 * channels
+
+
+def _for_each(value: object, n: int) -> object:
+    """A tensor of one row, repeated for n rows of x; anything else as it is."""
+    if isinstance(value, Tensor) and value.dim() > 1 and len(value) == 1:
+        return value.expand(n, *value.shape[1:])
+    return value
+
+
+def _checked(answer: object, x: Points, twice: bool) -> Points:
+    """The tensor in the answer, of the shape of x; of twice as many channels the first half."""
+    tensor = answer.to_tuple() if hasattr(answer, "to_tuple") else getattr(answer, "sample", answer)
     if isinstance(tensor, tuple):
         tensor = tensor[0]
+    if twice and isinstance(tensor, Tensor) and tensor.shape[1] == 2 * x.shape[1]:
+        tensor = tensor[:, : x.shape[1]]
     if not isinstance(tensor, Tensor):
         raise ValueError(f"the module must return a tensor shaped like x; got {type(tensor).__name__}")
     if tensor.shape != x.shape:
