@@ -11,27 +11,30 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from explorer.maths.names import nearest
-from explorer.maths.shapes import Time
+
+Scalars = float | Float[Tensor, "..."]
+"""A number, or a tensor of numbers of any shape: what comes back has the shape of what went in."""
 
 
 class Level(NamedTuple):
     """A path at one time: the two shares and their rates in t (floats, or tensors shaped like t)."""
 
-    alpha: Time
-    sigma: Time
-    alpha_rate: Time
-    sigma_rate: Time
+    alpha: Scalars
+    sigma: Scalars
+    alpha_rate: Scalars
+    sigma_rate: Scalars
 
     @property
-    def wronskian(self) -> Time:
+    def wronskian(self) -> Scalars:
         """alpha sigma' - sigma alpha' > 0: what dividing by turns a velocity into x_0 and eps."""
         return self.alpha * self.sigma_rate - self.sigma * self.alpha_rate
 
 
-def _lib(t: Time):
+def _lib(t: Scalars):
     """``math`` for a float (ten times quicker in the loop), ``torch`` for a tensor: same names."""
     return torch if isinstance(t, Tensor) else math
 
@@ -47,22 +50,22 @@ class AbstractPath(ABC):
     """Name of the time grid that suits the path when nobody chooses one."""
 
     @abstractmethod
-    def at(self, t: Time) -> Level:
+    def at(self, t: Scalars) -> Level:
         """alpha, sigma and their rates at t in [0, 1]. A rate may be infinite at t = 0."""
 
     @abstractmethod
-    def time_of(self, ratio: Time) -> Time:
+    def time_of(self, ratio: Scalars) -> Scalars:
         """The time at which sigma / alpha equals ``ratio`` (in [0, inf])."""
 
-    def alpha(self, t: Time) -> Time:
+    def alpha(self, t: Scalars) -> Scalars:
         """Share of data in the state."""
         return self.at(t).alpha
 
-    def sigma(self, t: Time) -> Time:
+    def sigma(self, t: Scalars) -> Scalars:
         """Share of noise in the state, in the units of x."""
         return self.at(t).sigma
 
-    def share(self, t: Time) -> Time:
+    def share(self, t: Scalars) -> Scalars:
         """The noise share sigma / (alpha + sigma) in [0, 1]: the cursor that all runs have in common."""
         level = self.at(t)
         return level.sigma / (level.alpha + level.sigma)
@@ -73,7 +76,7 @@ class AbstractPath(ABC):
             return 1.0
         return float(self.time_of(share / (1.0 - share)))
 
-    def drawn_scale(self, t: Time) -> Time:
+    def drawn_scale(self, t: Scalars) -> Scalars:
         """What a state is multiplied by when it is drawn: 1, but for a path whose noise has no bound."""
         return 1.0 + 0.0 * t
 
@@ -87,11 +90,11 @@ class Linear(AbstractPath):
     formula: ClassVar[str] = "alpha = 1 - t, sigma = t"
     source: ClassVar[str] = "Liu et al. 2022, arXiv:2209.03003"
 
-    def at(self, t: Time) -> Level:
+    def at(self, t: Scalars) -> Level:
         one = 1.0 + 0.0 * t
         return Level(1.0 - t, t, -one, one)
 
-    def time_of(self, ratio: Time) -> Time:
+    def time_of(self, ratio: Scalars) -> Scalars:
         if not isinstance(ratio, Tensor) and math.isinf(ratio):
             return 1.0
         return ratio / (1.0 + ratio)
@@ -106,13 +109,13 @@ class Trig(AbstractPath):
     formula: ClassVar[str] = "alpha = cos(pi t / 2), sigma = sin(pi t / 2)"
     source: ClassVar[str] = "Lu and Song 2024, arXiv:2410.11081"
 
-    def at(self, t: Time) -> Level:
+    def at(self, t: Scalars) -> Level:
         m, quarter = _lib(t), math.pi / 2
         # The sine of the complement is exactly zero at t = 1, where the cosine keeps 6e-17.
         alpha, sigma = m.sin(quarter * (1.0 - t)), m.sin(quarter * t)
         return Level(alpha, sigma, -quarter * sigma, quarter * alpha)
 
-    def time_of(self, ratio: Time) -> Time:
+    def time_of(self, ratio: Scalars) -> Scalars:
         return _lib(ratio).atan(ratio) * 2 / math.pi
 
 
@@ -124,17 +127,19 @@ class VP(AbstractPath):
     beta_max: float = 20.0
     name: ClassVar[str] = "vp"
     label: ClassVar[str] = "Variance preserving (linear beta)"
-    formula: ClassVar[str] = "alpha = exp(-(beta_max - beta_min) t^2 / 4 - beta_min t / 2), alpha^2 + sigma^2 = 1"
+    formula: ClassVar[str] = (
+        "alpha = exp(-(beta_max - beta_min) t^2 / 4 - beta_min t / 2), alpha^2 + sigma^2 = 1"
+    )
     source: ClassVar[str] = "Song et al. 2021, arXiv:2011.13456, equation 33"
 
-    def at(self, t: Time) -> Level:
+    def at(self, t: Scalars) -> Level:
         m, spread = _lib(t), self.beta_max - self.beta_min
         log_alpha = -t * (0.25 * spread * t + 0.5 * self.beta_min)
         alpha, sigma = m.exp(log_alpha), m.sqrt(-m.expm1(2.0 * log_alpha))
         alpha_rate = -0.5 * (self.beta_min + spread * t) * alpha
         return Level(alpha, sigma, alpha_rate, _divide(-alpha * alpha_rate, sigma))
 
-    def time_of(self, ratio: Time) -> Time:
+    def time_of(self, ratio: Scalars) -> Scalars:
         m, spread = _lib(ratio), self.beta_max - self.beta_min
         need = m.log1p(ratio * ratio)  # = -2 log alpha = spread t^2 / 2 + beta_min t
         return 2.0 * need / (self.beta_min + m.sqrt(self.beta_min**2 + 2.0 * spread * need))
@@ -150,7 +155,7 @@ class Cosine(AbstractPath):
     formula: ClassVar[str] = "alpha = cos(u) / cos(u_0), u = pi (t + s) / (2 + 2 s), alpha^2 + sigma^2 = 1"
     source: ClassVar[str] = "Nichol and Dhariwal 2021, arXiv:2102.09672, equation 17"
 
-    def at(self, t: Time) -> Level:
+    def at(self, t: Scalars) -> Level:
         m, rate, first = _lib(t), 0.5 * math.pi / (1.0 + self.shift), self._angle(0.0)
         alpha = m.sin(rate * (1.0 - t)) / math.cos(first)  # = cos(u) / cos(u_0), exactly 0 at t = 1
         u = self._angle(t)
@@ -159,10 +164,10 @@ class Cosine(AbstractPath):
         alpha_rate = -rate * m.sin(u) / math.cos(first)
         return Level(alpha, sigma, alpha_rate, _divide(-alpha * alpha_rate, sigma))
 
-    def _angle(self, t: Time) -> Time:
+    def _angle(self, t: Scalars) -> Scalars:
         return 0.5 * math.pi * (t + self.shift) / (1.0 + self.shift)
 
-    def time_of(self, ratio: Time) -> Time:
+    def time_of(self, ratio: Scalars) -> Scalars:
         m, first = _lib(ratio), self._angle(0.0)
         # tan(angle) = ratio for the angle of (alpha, sigma); then sin(u)^2 = sin(u_0)^2 + (sigma cos u_0)^2.
         sigma = m.sin(m.atan(ratio))
@@ -182,19 +187,19 @@ class VE(AbstractPath):
     source: ClassVar[str] = "Karras et al. 2022, arXiv:2206.00364"
     grid: ClassVar[str] = "karras"
 
-    def at(self, t: Time) -> Level:
+    def at(self, t: Scalars) -> Level:
         one = 1.0 + 0.0 * t
         return Level(one, self.sigma_max * t, 0.0 * one, self.sigma_max * one)
 
-    def time_of(self, ratio: Time) -> Time:
+    def time_of(self, ratio: Scalars) -> Scalars:
         return ratio / self.sigma_max
 
-    def drawn_scale(self, t: Time) -> Time:
+    def drawn_scale(self, t: Scalars) -> Scalars:
         """1 / sqrt(1 + sigma^2): without it the picture would shrink to a dot as the noise goes."""
         return 1.0 / (1.0 + (self.sigma_max * t) ** 2) ** 0.5
 
 
-def _divide(top: Time, bottom: Time) -> Time:
+def _divide(top: Scalars, bottom: Scalars) -> Scalars:
     """top / bottom, infinite where bottom is zero (the rate of sigma at the data end)."""
     if isinstance(bottom, Tensor):
         return top / bottom

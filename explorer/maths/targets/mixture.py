@@ -124,7 +124,7 @@ def mixture(
 
 def _numbers(what: str, value: object) -> Tensor:
     try:
-        return torch.as_tensor(value).detach().to("cpu", torch.float64)
+        return torch.as_tensor(value, dtype=torch.float64, device="cpu").detach()
     except (TypeError, ValueError, RuntimeError):
         raise ValueError(f"`{what}` must be numbers in even rows; got {type(value).__name__}") from None
 
