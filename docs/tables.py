@@ -21,7 +21,9 @@ def _samplers() -> str:
         if not name.startswith("diffusers/"):
             evals = sampler.evals_per_step or "adaptive"
             random = "yes" if sampler.is_random else ""
-            rows.append(f"| {sampler.label} | `{name}` | {sampler.order} | {evals} | {random} | {sampler.source} |")
+            rows.append(
+                f"| {sampler.label} | `{name}` | {sampler.order} | {evals} | {random} | {sampler.source} |"
+            )
     return "\n".join(rows)
 
 
@@ -33,7 +35,9 @@ def _paths() -> str:
 
 def _targets() -> str:
     rows = ["| target | key | classes | source |", "|---|---|---|---|"]
-    rows += [f"| {t.label} | `{name}` | {len(t.labels) or ''} | {t.source} |" for name, t in ex.TARGETS.items()]
+    rows += [
+        f"| {t.label} | `{name}` | {len(t.labels) or ''} | {t.source} |" for name, t in ex.TARGETS.items()
+    ]
     return "\n".join(rows)
 
 

@@ -106,8 +106,8 @@ def _schedule_chart(record: "ScrubRecord") -> dict[str, Any]:
         path = pane.pane.path
         times = [float(t) for t in pane.run.times]
         scale = [path.drawn_scale(t) for t in times]
-        alpha = [path.alpha(t) * k for t, k in zip(times, scale, strict=True)]
-        sigma = [path.sigma(t) * k for t, k in zip(times, scale, strict=True)]
+        alpha = [float(path.alpha(t) * k) for t, k in zip(times, scale, strict=True)]
+        sigma = [float(path.sigma(t) * k) for t, k in zip(times, scale, strict=True)]
         if any(other.pane.path == path for other in record.panes[: pane.pane.slot - 1]):
             continue  # the very same curves; the ticks of each run stand under the time line
         suffix = "" if pane.pane.slot == 1 else f", {path.name}"
@@ -199,7 +199,7 @@ def _totals(panes: Sequence["PaneRecord"]) -> dict[int, int]:
 
 def _snr(pane: "PaneRecord") -> list[float | None]:
     levels = [pane.pane.path.at(float(t)) for t in pane.run.times]
-    return [(level.alpha / level.sigma) ** 2 if level.sigma else None for level in levels]
+    return [float((level.alpha / level.sigma) ** 2) if level.sigma else None for level in levels]
 
 
 def footer_of(record: "ScrubRecord") -> str:

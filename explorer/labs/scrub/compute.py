@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -78,7 +78,7 @@ def measured(record: ScrubRecord) -> Iterator[Event]:
     yield Done(record, footer_of(record))
 
 
-def _run(plan: Plan, pane: Pane, stop: Callable[[], bool]) -> Iterator[Event]:
+def _run(plan: Plan, pane: Pane, stop: Callable[[], bool]) -> Generator[Event, None, PaneRecord]:
     """Stream one run; the value is its record."""
     frames: list[Frame] = []
     seconds: list[float] = []
@@ -187,9 +187,9 @@ def _places(plan: Plan) -> Tensor:
 def _with_distances(record: ScrubRecord) -> Iterator[ScrubRecord]:
     """The record with more and more of its distances, all of them in the last."""
     plan, kept = record.plan, min(record.plan.state.n, MEASURED)
+    assert plan.target is not None and plan.reference is not None, "a reference comes from a target"
     label = None if plan.state.label == ANY else plan.state.label
     measure = SlicedTarget(plan.reference[:kept].to(plan.noise))
-    assert plan.target is not None, "a reference comes from a target"
     floor = measure(plan.target.sample(kept, REFERENCE_SEED + 1, label).to(plan.noise))
     record = replace(record, floor=float(floor))
     for slot, pane in enumerate(record.panes):
@@ -234,7 +234,7 @@ def _end_error(plan: Plan, record: PaneRecord, kept: int = 256) -> float | None:
     sampler, field = record.pane.sampler, record.pane.field
     if (
         sampler.is_random
-        or getattr(sampler, "eta", 0)
+        or bool(getattr(sampler, "eta", False))
         or len(plan.shape) > 1
         or record.run.ended.kind != "done"
     ):
