@@ -59,6 +59,7 @@ def page(browser: Any) -> Iterator[Any]:
     """A page of 1440 x 900 that must ask for nothing outside and log no error."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     opened = context.new_page()
+    opened.set_default_timeout(6000)
     away, wrong = guard(context, opened)
     yield opened
     opened.wait_for_timeout(200)  # lets late requests arrive; time.sleep would not
@@ -77,8 +78,7 @@ def export(page: Any, tmp_path: Path) -> Callable[..., Any]:
         file.write_text(to_html(feed, **options), "utf-8")
         page.context.set_offline(True)
         page.goto(file.as_uri())
-        page.wait_for_selector(".exs[data-drawn]")
-        page.wait_for_function("Number(document.querySelector('.exs').dataset.drawn) > 0")
+        page.wait_for_selector(".exs[data-drawn]:not([data-drawn='0'])")
         return page
 
     return opened
@@ -93,7 +93,7 @@ def bench(page: Any, tmp_path: Path) -> Callable[..., Any]:
         file = tmp_path / "bench.html"
         file.write_text(_BENCH % {"script": script().replace("export default { render };", ""), "w": width, "h": height})
         page.goto(file.as_uri())
-        page.wait_for_function("globalThis.open_stage")
+        page.wait_for_function("() => Boolean(globalThis.open_stage)")
         return page
 
     return opened
@@ -103,6 +103,7 @@ _BENCH = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">
 <style>body { margin: 0 } .hold { width: %(w)dpx; height: %(h)dpx }</style><body><script type="module">
 %(script)s
 globalThis.models = {};
+globalThis.themes_for_tests = Object.values(THEMES);
 globalThis.cleanups = {};
 const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 globalThis.put = (id, name, value) => {
