@@ -5,8 +5,8 @@
 
 Two finite draws of one law are never at distance 0: show ``floor`` next to every figure.
 
-Source: Bonneel et al. 2015, "Sliced and Radon Wasserstein barycenters"; distillation sheet, section 4. Where we
-differ: clouds of unequal size are compared at the quantiles of the smaller one, by linear interpolation.
+Source: Bonneel et al. 2015, "Sliced and Radon Wasserstein barycenters"; distillation sheet, section 4.
+Where we differ: clouds of unequal size are compared at the quantiles of the smaller one (linear).
 """
 
 from collections.abc import Callable
@@ -14,15 +14,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from explorer.maths.shapes import Points
 from explorer.maths.targets.base import AbstractTarget
 
 DIRECTIONS = 256
 
+Cloud = Float[Tensor, "_ ..."]
+"""Samples, one a row; two clouds may differ in size."""
 
-def sliced_w2(a: Points, b: Points, directions: int = DIRECTIONS, seed: int = 0) -> float:
+
+def sliced_w2(a: Cloud, b: Cloud, directions: int = DIRECTIONS, seed: int = 0) -> float:
     """Sliced 2-Wasserstein distance between clouds [n, *shape] and [m, *shape], in the units of x.
 
     Raises:
@@ -49,7 +52,7 @@ class SlicedTarget:
         object.__setattr__(self, "_axes", axes)
         object.__setattr__(self, "_sorted", _shadows(cloud, axes))
 
-    def __call__(self, x: Points) -> float:
+    def __call__(self, x: Cloud) -> float:
         """The distance from x [n, *shape] to the cloud."""
         _check_shapes(x, self.points)
         shadows = _shadows(_cloud("x", x).to(self._axes), self._axes)
@@ -58,7 +61,7 @@ class SlicedTarget:
         return float(gaps.square().mean().sqrt())
 
 
-def w2(a: Points, b: Points) -> float:
+def w2(a: Cloud, b: Cloud) -> float:
     """Exact 2-Wasserstein distance between clouds [n, *shape] and [m, *shape], in the units of x.
 
     Raises:

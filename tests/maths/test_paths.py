@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -71,7 +72,7 @@ def test_a_float_and_a_tensor_get_the_same_level(name):
 def test_the_noise_share_rises_all_the_way_and_can_be_undone(name):
     path = as_path(name)
     shares = [path.share(i / 500) for i in range(501)]
-    assert all(a < b for a, b in zip(shares, shares[1:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(shares))
     assert shares[0] == 0.0
     for t in (0.001, 0.2, 0.7):
         assert path.time_of_share(path.share(t)) == pytest.approx(t, rel=1e-9)

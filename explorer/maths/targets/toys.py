@@ -65,9 +65,9 @@ def spirals() -> Mixture:
 
 def rings() -> Mixture:
     """Three rings in one another, a third of the data in each."""
-    means = torch.cat([_circle(26, 0.6), _circle(52, 1.3), _circle(78, 2.0)])
-    weights = torch.cat([torch.full((k,), 1.0 / k, dtype=torch.float64) for k in (26, 52, 78)])
-    return _chain(means, 0.06, _runs(26, 52, 78), weights)
+    means = torch.cat([_circle(32, 0.6), _circle(70, 1.3), _circle(108, 2.0)])
+    weights = torch.cat([torch.full((k,), 1.0 / k, dtype=torch.float64) for k in (32, 70, 108)])
+    return _chain(means, 0.06, _runs(32, 70, 108), weights)
 
 
 def pinwheel() -> Mixture:
