@@ -1,7 +1,7 @@
 """The record that every sampling picture is drawn from, and its file.
 
-A file is one safetensors archive: the arrays, and a JSON header with everything else and a sha256 of the
-arrays' bytes, since safetensors itself lets a flipped bit pass.
+A file is one safetensors archive: the arrays, and a JSON header with everything else and a sha256 of both, since
+safetensors itself lets a flipped bit pass.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -68,8 +69,8 @@ class Trajectory:
             "seed": self.seed,
             "ended": vars(self.ended),
             "seconds": self.seconds,
-            "sha256": digest(tensors),
         }
+        header["sha256"] = digest(tensors, header)
         return write_atomically(Path(file), to_bytes(tensors, {"trajectory": json.dumps(header)}))
 
     @staticmethod
@@ -79,27 +80,20 @@ class Trajectory:
         Raises:
             ValueError: naming the file, when it is missing, torn, altered or not a run of this project.
         """
-        tensors, header = _read(Path(file))
-        arrays = {name: tensors.pop(name) for name in _ARRAYS}
-        notes = {name.removeprefix("notes."): value for name, value in tensors.items()}
-        return Trajectory(
-            **arrays,
-            path=header["path"],
-            sampler=header["sampler"],
-            grid=header["grid"],
-            seed=header["seed"],
-            ended=Ended(**header["ended"]),
-            seconds=header["seconds"],
-            notes=notes,
-        )
+        file = Path(file)
+        tensors, header = _read(file)
+        try:
+            return _rebuilt(tensors, header)
+        except (KeyError, TypeError, ValueError) as fault:
+            raise ValueError(f"{file.name!r} holds no run of this project: {fault}") from None
 
 
 _ARRAYS = ("times", "states", "denoised", "velocities", "evals")
 
 
-def digest(tensors: Mapping[str, Tensor]) -> str:
-    """sha256 over names, types, shapes and bytes of tensors, in the order of their names."""
-    total = hashlib.sha256()
+def digest(tensors: Mapping[str, Tensor], header: Mapping[str, object]) -> str:
+    """The sha256 of the header and of names, types, shapes and bytes of tensors, in the order of their names."""
+    total = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name in sorted(tensors):
         value = tensors[name].detach().cpu().contiguous()
         total.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
@@ -114,19 +108,58 @@ def _read(file: Path) -> tuple[dict[str, Tensor], dict]:
         with safe_open(file, framework="pt") as archive:
             header = json.loads((archive.metadata() or {}).get("trajectory", "null"))
             tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118 # not a dict
-    except (SafetensorError, ValueError, OSError) as fault:
+    except (SafetensorError, ValueError, OSError, RecursionError) as fault:
         raise ValueError(f"{file.name!r} cannot be read as a saved run: {fault}") from None
     if not isinstance(header, dict) or not set(_ARRAYS) <= set(tensors):
         raise ValueError(f"{file.name!r} holds no run of this project; save one with `run.save(...)`")
-    if header.get("version", 0) > VERSION:
+    version = header.get("version")
+    if not isinstance(version, int) or version > VERSION:
         raise ValueError(
-            f"{file.name!r} was saved by a newer version ({header['version']}); this one reads {VERSION}"
+            f"{file.name!r} was saved by a newer version ({version!r}); this one reads {VERSION}"
         )
-    if header.get("sha256") != digest(tensors):
+    found = header.pop("sha256", None)
+    if found != digest(tensors, header):
         raise ValueError(
             f"{file.name!r} was altered after it was saved (its sha256 differs); save the run again"
         )
     return tensors, header
+
+
+def _rebuilt(tensors: dict[str, Tensor], header: dict) -> Trajectory:
+    """The run of a file whose bytes are as they were saved; somebody else may have saved them."""
+    arrays: dict[str, Any] = {name: tensors.pop(name) for name in _ARRAYS}
+    notes = {name.removeprefix("notes."): value for name, value in tensors.items()}
+    frames, moments = arrays["states"], len(arrays["times"])
+    if (
+        frames.dim() < 3
+        or frames.shape != arrays["denoised"].shape
+        or frames.shape[1:] != arrays["velocities"].shape[1:]
+    ):
+        raise ValueError(
+            "its arrays do not fit together; states and clean predictions must be [T, n, *shape]"
+        )
+    if not len(frames) == moments == len(arrays["evals"]) or len(arrays["velocities"]) not in (
+        moments - 1,
+        moments,
+    ):
+        raise ValueError(
+            "its arrays do not fit together; there must be one time and one count for each state"
+        )
+    kinds = {
+        "path": str,
+        "sampler": str,
+        "grid": str,
+        "seed": int | None,
+        "seconds": int | float,
+        "ended": dict,
+    }
+    for name, kind in kinds.items():
+        if not isinstance(header[name], kind):
+            raise ValueError(f"its `{name}` is a {type(header[name]).__name__}")
+    as_path(header["path"])
+    ended = Ended(**header["ended"])
+    about = {name: header[name] for name in kinds if name != "ended"}
+    return Trajectory(**arrays, **about, ended=ended, notes=notes)
 
 
 def collect(frames: Iterable[Frame], expected: int = 64, **about: object) -> Trajectory:
