@@ -3,6 +3,8 @@
 The bare loops make the same model calls with precomputed Python floats and keep nothing. One torch thread.
 """
 
+from itertools import pairwise
+
 import torch
 from explorer.maths.networks import FlowMLP
 

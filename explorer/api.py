@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from explorer.labs.figures import figures_of
 from explorer.maths.fields import AbstractField
+from explorer.maths.names import nearest
 from explorer.maths.samplers import record as record_with
 from explorer.maths.samplers import walk as walk_with
 from explorer.maths.samplers.base import Frame
@@ -39,7 +39,7 @@ def figure(record: Any, name: str | None = None) -> "Figure":
     Raises:
         ValueError: for a thing that is no record, or a name that it has no figure of.
     """
-    from explorer.maths.names import nearest
+    from explorer.labs.figures import figures_of  # the labs are not needed to walk and record
 
     figures = figures_of(record)
     return figures[next(iter(figures)) if name is None else nearest("name", name, figures)]
