@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.maths.names import nearest
-from explorer.maths.paths import AbstractPath, Level, as_path
+from explorer.maths.paths import AbstractPath, Level, Scalars, as_path
 from explorer.maths.shapes import Points, Time
 
 Predicts = Literal["velocity", "denoised", "noise", "v"]
@@ -100,7 +100,7 @@ class Prediction:
         sigma = self.level.sigma
         return bool((sigma == 0).all()) if isinstance(sigma, Tensor) else sigma == 0
 
-    def _nonzero_sigma(self, view: str) -> Time:
+    def _nonzero_sigma(self, view: str) -> Scalars:
         sigma = self.level.sigma
         zero = bool((sigma == 0).any()) if isinstance(sigma, Tensor) else sigma == 0
         if zero:
@@ -153,7 +153,7 @@ class NetworkField(AbstractField):
 
     def __init__(
         self,
-        module: nn.Module,
+        module: nn.Module | Callable[..., object],
         path: str | AbstractPath = "linear",
         predicts: Predicts = "velocity",
         *,
@@ -180,7 +180,7 @@ class NetworkField(AbstractField):
         if self.time is not None:
             times = self.time(times)
         if isinstance(self.module, nn.Module) and self.module.training:
-            answer = self._call_in_eval_mode(x, times)
+            answer = self._call_in_eval_mode(self.module, x, times)
         else:
             answer = self._call(x, times)
         return Prediction(self.path, x, t, _checked(answer, x, self._twice), self.predicts)
@@ -193,14 +193,14 @@ class NetworkField(AbstractField):
             return self.module(x, timestep=times, **extra)
         return self.module(x, times, **extra)
 
-    def _call_in_eval_mode(self, x: Points, times: Tensor) -> object:
-        training = [m for m in self.module.modules() if m.training]
-        self.module.eval()
+    def _call_in_eval_mode(self, module: nn.Module, x: Points, times: Tensor) -> object:
+        training = [m for m in module.modules() if m.training]
+        module.eval()
         try:
             return self._call(x, times)
         finally:
-            for module in training:
-                module.training = True
+            for part in training:
+                part.training = True
 
     def given(self, label: str | int) -> "NetworkField":
         """The same module under one class label."""
