@@ -30,7 +30,7 @@ class Level(NamedTuple):
 
     @property
     def wronskian(self) -> Scalars:
-        """alpha sigma' - sigma alpha' > 0: what dividing by turns a velocity into x_0 and eps."""
+        """The value of alpha sigma' - sigma alpha' > 0: what dividing by turns a velocity into x_0 and eps."""
         return self.alpha * self.sigma_rate - self.sigma * self.alpha_rate
 
 
@@ -200,7 +200,7 @@ class VE(AbstractPath):
 
 
 def _divide(top: Scalars, bottom: Scalars) -> Scalars:
-    """top / bottom, infinite where bottom is zero (the rate of sigma at the data end)."""
+    """The quotient, top / bottom, infinite where bottom is zero (the rate of sigma at the data end)."""
     if isinstance(bottom, Tensor):
         return top / bottom
     return top / bottom if bottom else math.inf
