@@ -25,7 +25,7 @@ class StageView(pn.custom.AnyWidgetComponent):
     cursor = param.Number(0.0)
     picked = param.String("")
     group = param.String("")
-    theme = param.Selector(default="auto", objects=["auto", "light", "dark"])
+    theme: Any = param.Selector(default="auto", objects=["auto", "light", "dark"])
     status = param.String('{"kind": "empty", "text": ""}')
     layers = param.String('["target", "particles", "paths", "clean"]')
 

@@ -25,7 +25,7 @@ KINDS = {
 }
 IMAGE_KINDS = (KINDS["images"], KINDS["images_denoised"])
 POINT_KINDS = (KINDS["state"], KINDS["denoised"], KINDS["velocity"], KINDS["target"])
-DTYPES = {1: np.dtype("u1"), 2: np.dtype("<u2"), 4: np.dtype("<f4")}
+DTYPES: dict[int, np.dtype] = {1: np.dtype("u1"), 2: np.dtype("<u2"), 4: np.dtype("<f4")}
 
 Box = tuple[float, float, float, float]  # lo_x, lo_y, hi_x, hi_y
 
@@ -46,7 +46,7 @@ class Block:
 def kind_number(kind: int | str) -> int:
     """Give the number of a kind that is named or numbered."""
     number = KINDS.get(kind) if isinstance(kind, str) else kind
-    if number not in KINDS.values():
+    if number is None or number not in KINDS.values():
         raise ValueError(
             f"`kind` must be one of {', '.join(KINDS)} (or its number), got {kind!r}; "
             "see the table of blocks in docs/stage.md."
@@ -100,9 +100,7 @@ def unpack(data: bytes) -> Iterator[Block]:
         if len(data) - at - HEAD.size < size:
             raise ValueError(f"a block promises {size} bytes, {len(data) - at - HEAD.size} are left.")
         raw = np.frombuffer(data, DTYPES[dtype], count * n * dims, at + HEAD.size)
-        yield Block(
-            run, first, total, kind, dtype, tuple(box), _restored(raw.reshape(count, n, dims), box)
-        )
+        yield Block(run, first, total, kind, dtype, tuple(box), _restored(raw.reshape(count, n, dims), box))
         at += HEAD.size + size + (-size % 8)
 
 
@@ -110,10 +108,14 @@ def _checked_values(kind: int, values: np.ndarray) -> np.ndarray:
     if values.ndim != 3 or 0 in values.shape:
         raise ValueError(f"`array` must be [count, n, dims] with no empty axis, got {values.shape}.")
     if values.shape[2] > 65535:
-        raise ValueError(f"`array` must have at most 65535 dims, got {values.shape[2]}; make the images smaller.")
+        raise ValueError(
+            f"`array` must have at most 65535 dims, got {values.shape[2]}; make the images smaller."
+        )
     if kind in IMAGE_KINDS:
         if values.dtype != np.uint8:
-            raise ValueError(f"images must be uint8 in 0..255, got {values.dtype}; scale and convert them first.")
+            raise ValueError(
+                f"images must be uint8 in 0..255, got {values.dtype}; scale and convert them first."
+            )
         return values
     if not np.issubdtype(values.dtype, np.number) or np.issubdtype(values.dtype, np.complexfloating):
         raise ValueError(f"`array` must hold real numbers, got {values.dtype}.")
@@ -136,8 +138,9 @@ def _check_place(run: int, first: int, total: int, count: int) -> None:
 def _checked_box(box: Sequence[float] | None) -> Box:
     if box is None or len(box) != 4:
         raise ValueError(f"`box` must be (lo_x, lo_y, hi_x, hi_y), got {box!r}.")
-    edges = tuple(float(edge) for edge in box)
-    if not all(np.isfinite(edges)) or edges[0] >= edges[2] or edges[1] >= edges[3]:
+    lo_x, lo_y, hi_x, hi_y = (float(edge) for edge in box)
+    edges = (lo_x, lo_y, hi_x, hi_y)
+    if not all(np.isfinite(edges)) or lo_x >= hi_x or lo_y >= hi_y:
         raise ValueError(f"`box` must be finite with lo below hi, got {edges}.")
     return edges
 

@@ -81,9 +81,13 @@ def _collected(feed: Feed) -> _Parts:
         layers[key][block.first : end] = block.values
         reached[key] = max(reached.get(key, 0), end)
     if not any(kind == _STATE or kind in IMAGE_KINDS for _, kind in layers):
-        raise ValueError("an export needs at least one frame, none has come yet; wait for the run and try again.")
+        raise ValueError(
+            "an export needs at least one frame, none has come yet; wait for the run and try again."
+        )
     for run in {run for run, kind in layers if kind != _TARGET}:
-        counts = [reached[key] for key in layers if key[0] == run and key[1] in (_STATE, _TICKS, *IMAGE_KINDS)]
+        counts = [
+            reached[key] for key in layers if key[0] == run and key[1] in (_STATE, _TICKS, *IMAGE_KINDS)
+        ]
         for key in [key for key in layers if key[0] == run and key[1] != _TARGET]:
             layers[key] = layers[key][: min(counts, default=reached[key])]
     clouds = [layer.shape[1] for (_, kind), layer in layers.items() if kind in (_STATE, _DENOISED)]
@@ -93,15 +97,11 @@ def _collected(feed: Feed) -> _Parts:
 
 def _fewer_particles(parts: _Parts, most: int) -> _Parts:
     """Keep the first `most` particles of each cloud: the same ones in every run, so pairs stay pairs."""
-    layers = {
-        key: layer[:, :most] if key[1] in _THINNED else layer for key, layer in parts.layers.items()
-    }
+    layers = {key: layer[:, :most] if key[1] in _THINNED else layer for key, layer in parts.layers.items()}
     if parts.particles <= most:
         return replace(parts, layers=layers)
     earlier = tuple(words for words in parts.left_out if "particles" not in words)
-    return replace(
-        parts, layers=layers, left_out=(*earlier, f"{most:,} of {parts.particles:,} particles")
-    )
+    return replace(parts, layers=layers, left_out=(*earlier, f"{most:,} of {parts.particles:,} particles"))
 
 
 def _without(kind: int, words: str) -> Callable[[_Parts], _Parts]:

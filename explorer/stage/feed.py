@@ -98,7 +98,7 @@ class Feed:
     def news(self) -> dict[str, str]:
         """Give the texts (spec, charts, status) that changed since the last call."""
         with self._lock:
-            fresh = {name: self._texts[name] for name in ("spec", "charts", "status") if name in self._unsent}
+            fresh = {name: text for name, text in self._texts.items() if name in self._unsent}
             self._unsent.clear()
             return fresh
 

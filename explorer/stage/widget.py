@@ -1,5 +1,6 @@
 """The stage in a notebook cell: an anywidget that answers `ready` and sends what its feed has got."""
 
+import json
 import threading
 from typing import Any
 
@@ -11,7 +12,7 @@ from explorer.stage.script import script
 
 
 class Stage(anywidget.AnyWidget):
-    """The face of a `Feed` in Jupyter. The traits are described in docs/stage.md.
+    """The face of a `Feed` in Jupyter, `height` CSS pixels tall. The traits are described in docs/stage.md.
 
     `pump` may be called from the thread that runs the sampler; `watch` calls it by itself.
     """
@@ -30,8 +31,10 @@ class Stage(anywidget.AnyWidget):
     status = traitlets.Unicode('{"kind": "empty", "text": ""}').tag(sync=True)
     layers = traitlets.Unicode('["target", "particles", "paths", "clean"]').tag(sync=True)
 
-    def __init__(self, feed: Feed | None = None, **traits: Any) -> None:
+    def __init__(self, feed: Feed | None = None, *, height: int = 600, **traits: Any) -> None:
         super().__init__(**traits)
+        # A cell has no height of its own to fill, and no other place for the chips of the layers.
+        self._frame = {"height": height, "layer_chips": True}
         self.feed = feed or Feed()
         # The snapshot and the pieces after it must leave in the order in which they were taken.
         self._order = threading.RLock()
@@ -66,7 +69,8 @@ class Stage(anywidget.AnyWidget):
     def _show(self, texts: dict[str, str]) -> None:
         with self.hold_sync():
             for name, text in texts.items():
-                setattr(self, name, text)
+                framed = json.dumps(self._frame | json.loads(text)) if name == "spec" else text
+                setattr(self, name, framed)
 
     def __repr__(self) -> str:
         """Name what is shown and nothing that changes from run to run."""

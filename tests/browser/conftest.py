@@ -91,7 +91,9 @@ def bench(page: Any, tmp_path: Path) -> Callable[..., Any]:
 
     def opened(width: int = 900, height: int = 600) -> Any:
         file = tmp_path / "bench.html"
-        file.write_text(_BENCH % {"script": script().replace("export default { render };", ""), "w": width, "h": height})
+        file.write_text(
+            _BENCH % {"script": script().replace("export default { render };", ""), "w": width, "h": height}
+        )
         page.goto(file.as_uri())
         page.wait_for_function("() => Boolean(globalThis.open_stage)")
         return page

@@ -33,12 +33,12 @@ def settled(page):
 
 def drag(page, shares):
     frame = slider(page).bounding_box()
-    at = lambda share: frame["x"] + 9 + (1 - share) * (frame["width"] - 18)
+    places = [frame["x"] + 9 + (1 - share) * (frame["width"] - 18) for share in shares]
     y = frame["y"] + frame["height"] / 2
-    page.mouse.move(at(shares[0]), y)
+    page.mouse.move(places[0], y)
     page.mouse.down()
-    for share in shares[1:]:
-        page.mouse.move(at(share), y)
+    for place in places[1:]:
+        page.mouse.move(place, y)
     page.mouse.up()
 
 
@@ -64,7 +64,9 @@ def test_a_particle_lands_on_its_pixel_and_axes_are_equal(export):
       const { width, height } = canvas;
       const data = canvas.getContext('2d').getImageData(0, 0, width, height).data;
       const blue = [];
-      for (let i = 0; i < data.length; i += 4) if (data[i + 2] - data[i] > 90) blue.push([(i / 4) % width + 0.5, Math.floor(i / 4 / width) + 0.5]);
+      for (let i = 0; i < data.length; i += 4) {
+        if (data[i + 2] - data[i] > 90) blue.push([(i / 4) % width + 0.5, Math.floor(i / 4 / width) + 0.5]);
+      }
       const groups = [];
       for (const at of blue) {
         const near = groups.find((group) => Math.hypot(group[0][0] - at[0], group[0][1] - at[1]) < 9);
@@ -77,7 +79,9 @@ def test_a_particle_lands_on_its_pixel_and_axes_are_equal(export):
     middle, right = sorted(level)
     across, above = right[0] - middle[0], middle[1] - up[1]
     assert abs(across - above) <= 0.6, "space must be drawn equal along both axes"
-    size = page.evaluate("() => { const c = document.querySelector('.exs-canvas'); return [c.width, c.height] }")
+    size = page.evaluate(
+        "() => { const c = document.querySelector('.exs-canvas'); return [c.width, c.height] }"
+    )
     lo_x, lo_y, hi_x, hi_y = moons.BOX
     scale = min((size[0] - 28) / (hi_x - lo_x), (size[1] - 40 - 14 - 6) / (hi_y - lo_y))
     assert across == pytest.approx(2 * scale, abs=0.6)
@@ -87,8 +91,16 @@ def test_a_particle_lands_on_its_pixel_and_axes_are_equal(export):
 
 @pytest.mark.parametrize(
     ("key", "share"),
-    [("ArrowRight", "0.4500"), ("ArrowLeft", "0.5500"), (".", "0.4500"), (",", "0.5500"),
-     ("Home", "1.0000"), ("End", "0.0000"), ("PageUp", "0.4000"), ("PageDown", "0.6000")],
+    [
+        ("ArrowRight", "0.4500"),
+        ("ArrowLeft", "0.5500"),
+        (".", "0.4500"),
+        (",", "0.5500"),
+        ("Home", "1.0000"),
+        ("End", "0.0000"),
+        ("PageUp", "0.4000"),
+        ("PageDown", "0.6000"),
+    ],
 )
 def test_keys_move_the_cursor_along_the_steps(export, key, share):
     page = export(moons.feed(n=50), cursor=0.5)
@@ -96,7 +108,9 @@ def test_keys_move_the_cursor_along_the_steps(export, key, share):
     page.keyboard.press(key)
     assert settled(page)["share"] == share
     step = round((1 - float(share)) * 20)
-    assert slider(page).get_attribute("aria-valuetext") == f"step {step} of 20, noise share {float(share):.2f}"
+    assert (
+        slider(page).get_attribute("aria-valuetext") == f"step {step} of 20, noise share {float(share):.2f}"
+    )
 
 
 def test_play_runs_to_the_data_and_stops(export):
@@ -140,7 +154,7 @@ def test_numbers_follow_the_cursor_with_three_digits_and_say_what_they_mean(expo
     assert page.locator(".exs-tip").is_hidden()
     page.keyboard.press("Home")
     settled(page)
-    assert rows.nth(2).locator("td").inner_text() == "–"
+    assert rows.nth(2).locator("td").inner_text() == "\u2013"
 
 
 def test_hover_follows_the_nearest_particle_and_leaving_lets_go(export):
@@ -191,7 +205,12 @@ def test_picture_and_numbers_can_be_saved(export):
 def test_nothing_is_clipped_and_nothing_scrolls_sideways(export, page, size):
     page.set_viewport_size({"width": size[0], "height": size[1]})
     export(moons.feed(n=200), cursor=0.5)
-    scroll = page.evaluate("() => [document.documentElement.scrollWidth, document.querySelector('.exs').scrollWidth - document.querySelector('.exs').clientWidth]")
+    scroll = page.evaluate(
+        """() => {
+          const stage = document.querySelector('.exs');
+          return [document.documentElement.scrollWidth, stage.scrollWidth - stage.clientWidth];
+        }"""
+    )
     assert scroll[0] <= size[0] and scroll[1] <= 0
     for control in page.locator("button:visible, input:visible, select:visible").all():
         frame = control.bounding_box()
@@ -201,7 +220,10 @@ def test_nothing_is_clipped_and_nothing_scrolls_sideways(export, page, size):
 
 def test_evil_texts_stay_texts(export):
     feed = moons.feed(n=20)
-    feed.amend(title="</script><script>globalThis.broken = 1</script>", subtitle="<img src=x onerror='globalThis.broken = 2'>")
+    feed.amend(
+        title="</script><script>globalThis.broken = 1</script>",
+        subtitle="<img src=x onerror='globalThis.broken = 2'>",
+    )
     page = export(feed)
     assert page.evaluate("() => globalThis.broken") is None
     assert "<img" in page.locator(".exs-note").inner_text()
@@ -217,7 +239,8 @@ def test_pictures_are_drawn_crisp_beside_their_prediction(export):
     page = export(feed, theme="light")
     colours = page.evaluate("""() => {
       const canvas = document.querySelector('.exs-canvas');
-      const words = new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      const words = new Uint32Array(data.buffer);
       const count = {};
       for (const word of words) count[word >>> 0] = (count[word >>> 0] || 0) + 1;
       return count;

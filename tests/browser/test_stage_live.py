@@ -21,7 +21,10 @@ def coded(data):
 
 def opened(page, name, feed, **traits):
     texts = feed.texts()
-    page.evaluate("([id, traits, frames]) => open_stage(id, traits, frames)", [name, {**texts, "theme": "light", **traits}, coded(feed.snapshot())])
+    page.evaluate(
+        "([id, traits, frames]) => open_stage(id, traits, frames)",
+        [name, {**texts, "theme": "light", **traits}, coded(feed.snapshot())],
+    )
     pause(page)
 
 
@@ -30,7 +33,10 @@ def pause(page):
 
 
 def put(page, name, trait, value):
-    page.evaluate("([id, trait, value]) => put(id, trait, value)", [name, trait, coded(value) if isinstance(value, bytes) else value])
+    page.evaluate(
+        "([id, trait, value]) => put(id, trait, value)",
+        [name, trait, coded(value) if isinstance(value, bytes) else value],
+    )
     pause(page)
 
 
@@ -44,7 +50,10 @@ def say(page, name):
 
 
 def told(page, name, trait):
-    return page.evaluate("([id, trait]) => models[id].told.filter(([name]) => name === trait).map(([, value]) => value)", [name, trait])
+    return page.evaluate(
+        "([id, trait]) => models[id].told.filter(([name]) => name === trait).map(([, value]) => value)",
+        [name, trait],
+    )
 
 
 def press(page, name, key):
@@ -77,7 +86,9 @@ def test_two_stages_of_a_page_share_the_cursor_within_one_tick(bench):
 
 def test_the_document_hears_of_the_cursor_once_a_frame(bench):
     page = bench()
-    page.evaluate("() => { globalThis.heard = []; document.addEventListener('explorer:cursor', (e) => heard.push(e.detail)); }")
+    page.evaluate(
+        "() => { globalThis.heard = []; document.addEventListener('explorer:cursor', (e) => heard.push(e.detail)); }"
+    )
     opened(page, "a", moons.feed(n=20), group="")
     press(page, "a", "ArrowLeft")
     (heard,) = page.evaluate("heard")
@@ -101,7 +112,7 @@ def test_python_hears_of_the_cursor_after_the_hand_rests(bench):
 def test_a_stream_is_followed_until_the_hand_touches_the_cursor(bench):
     page = bench()
     feed, run = Feed(), new_run_id()
-    x, clean, _ = moons.states(40, 20)
+    x, _, _ = moons.states(40, 20)
     feed.begin(moons.spec(run))
     feed.status = {"kind": "running", "text": "", "done": 0, "of": 21}
     feed.add("ticks", run, 0, 21, moons.shares(20).reshape(-1, 1, 1))
@@ -209,7 +220,7 @@ def test_a_block_that_does_not_fit_its_run_is_refused(bench):
     run = feed.spec["panes"][0]["run"]
     opened(page, "a", feed)
     put(page, "a", "chunk", pack("state", run, 0, 21, np.zeros((1, 19, 2))))
-    assert "20 × 2, this says 19 × 2" in say(page, "a")
+    assert "20 \u00d7 2, this says 19 \u00d7 2" in say(page, "a")
 
 
 def test_a_click_launches_where_it_may_and_only_there(bench):
@@ -231,8 +242,13 @@ def test_a_launched_run_is_drawn_vermilion(bench):
     page = bench()
     feed = moons.feed(n=20)
     opened(page, "a", feed)
-    count = """() => { const c = document.querySelector('#a .exs-canvas'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
-      let n = 0; for (let i = 0; i < d.length; i += 4) if (d[i] === 0xd5 && d[i + 1] === 0x5e && d[i + 2] === 0) n++; return n; }"""
+    count = """() => { 
+      const c = document.querySelector('#a .exs-canvas');
+      const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+      let n = 0;
+      for (let i = 0; i < d.length; i += 4) if (d[i] === 0xd5 && d[i + 1] === 0x5e && d[i + 2] === 0) n++;
+      return n;
+    }"""
     assert page.evaluate(count) == 0
     launched = new_run_id()
     put(page, "a", "chunk", pack("state", launched, 0, 21, moons.states(1, 20, seed=5)[0]))
@@ -299,7 +315,13 @@ def test_the_theme_changes_live_and_follows_the_lab(bench):
 def test_keys_inside_the_stage_do_not_reach_the_lab(bench):
     page = bench()
     opened(page, "a", moons.feed(n=20))
-    page.evaluate("() => { globalThis.keys = []; document.addEventListener('keydown', (e) => keys.push(e.key), true); document.body.dataset.jpThemeLight = 'true'; }")
+    page.evaluate(
+        """() => {
+          globalThis.keys = [];
+          document.addEventListener('keydown', (e) => keys.push(e.key), true);
+          document.body.dataset.jpThemeLight = 'true';
+        }"""
+    )
     for key in ["ArrowLeft", "b", "Tab"]:
         press(page, "a", key)
     assert page.evaluate("keys") == ["Tab"]
@@ -308,9 +330,14 @@ def test_keys_inside_the_stage_do_not_reach_the_lab(bench):
 def test_words_are_readable_in_both_themes(bench):
     page = bench()
     ratios = page.evaluate("""() => {
-      const light = (hex) => { const c = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2]; };
+      const light = (hex) => {
+        const c = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255);
+        const [r, g, b] = c.map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      };
       return globalThis.themes_for_tests.flatMap((theme) => ["page", "ground"].flatMap((back) =>
-        [["text", theme.text], ["muted", theme.muted], ["warn", theme.warn], ...Object.entries(theme.inks)].map(([name, ink]) => {
+        [...["text", "muted", "warn"].map((name) => [name, theme[name]]), ...Object.entries(theme.inks)]
+        .map(([name, ink]) => {
           const [a, b] = [light(theme[back]), light(ink)].sort((x, y) => y - x);
           return [name, back, (a + 0.05) / (b + 0.05)];
         })));

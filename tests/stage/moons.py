@@ -39,7 +39,9 @@ def spec(run: int, steps: int = 20, **changes: object) -> dict:
         "title": "Two moons",
         "subtitle": f"straight lines, {steps} steps",
         "box": list(BOX),
-        "panes": [{"label": "Heun", "note": f"{steps} steps, {2 * steps - 1} evals", "run": run, "role": "state"}],
+        "panes": [
+            {"label": "Heun", "note": f"{steps} steps, {2 * steps - 1} evals", "run": run, "role": "state"}
+        ],
         "can_launch": True,
         "paths": 60,
         **changes,
@@ -62,7 +64,14 @@ def charts(runs: dict[int, str], steps: int = 20) -> dict:
                 "y_label": "sliced W2",
                 "y": [0, 1],
                 "lines": [
-                    {"run": run, "label": role, "role": role, "x": c.tolist(), "y": (falls * (1 + 0.4 * i)).tolist(), "ticks": True}
+                    {
+                        "run": run,
+                        "label": role,
+                        "role": role,
+                        "x": c.tolist(),
+                        "y": (falls * (1 + 0.4 * i)).tolist(),
+                        "ticks": True,
+                    }
                     for i, (run, role) in enumerate(runs.items())
                 ],
                 "levels": [{"y": 0.05, "label": "two draws", "dashed": True}],
@@ -74,23 +83,42 @@ def charts(runs: dict[int, str], steps: int = 20) -> dict:
                 "x": "share",
                 "y": [0, 1],
                 "lines": [
-                    {"run": 0, "label": "σ noise", "role": "launched", "x": [1, 0], "y": [1, 0]},
-                    {"run": 0, "label": "α data", "role": "state", "x": [1, 0], "y": [0, 1]},
+                    {"run": 0, "label": "sigma noise", "role": "launched", "x": [1, 0], "y": [1, 0]},
+                    {"run": 0, "label": "alpha data", "role": "state", "x": [1, 0], "y": [0, 1]},
                 ],
             },
         ],
         "numbers": {
             "title": "At this time",
             "rows": [
-                {"label": "sliced W2 to target", "hint": "Wasserstein distance along random lines.", "values": {str(r): falls.tolist() for r in runs}},
-                {"label": "evals so far", "values": {str(r): [2 * k for k in range(steps)] + [2 * steps - 1] for r in runs}, "of": {str(r): 2 * steps - 1 for r in runs}},
-                {"label": "signal-to-noise", "values": {str(r): [None, *((1 - c[1:-1]) / c[1:-1]).tolist(), None] for r in runs}},
+                {
+                    "label": "sliced W2 to target",
+                    "hint": "Wasserstein distance along random lines.",
+                    "values": {str(r): falls.tolist() for r in runs},
+                },
+                {
+                    "label": "evals so far",
+                    "values": {str(r): [2 * k for k in range(steps)] + [2 * steps - 1] for r in runs},
+                    "of": {str(r): 2 * steps - 1 for r in runs},
+                },
+                {
+                    "label": "signal-to-noise",
+                    "values": {str(r): [None, *((1 - c[1:-1]) / c[1:-1]).tolist(), None] for r in runs},
+                },
             ],
         },
     }
 
 
-def add_run(feed: Feed, run: int, n: int = 2000, steps: int = 20, seed: int = 0, bend: float = 0.9, target: bool = True) -> None:
+def add_run(
+    feed: Feed,
+    run: int,
+    n: int = 2000,
+    steps: int = 20,
+    seed: int = 0,
+    bend: float = 0.9,
+    target: bool = True,
+) -> None:
     """Add one whole run with its ticks and clean predictions, and the target."""
     x, clean, data = states(n, steps, seed, bend)
     feed.add("ticks", run, 0, steps + 1, shares(steps).reshape(-1, 1, 1))

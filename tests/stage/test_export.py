@@ -21,7 +21,12 @@ def test_a_page_holds_the_run_within_a_hundredth_of_a_pixel():
     feed = moons.feed(n=300)
     traits, blocks = opened(to_html(feed, cursor=0.4, theme="dark", title="A run"))
     spec = json.loads(traits["spec"])
-    assert (spec["rest"], spec["can_launch"], spec["layer_chips"], traits["theme"]) == (0.4, False, True, "dark")
+    assert (spec["rest"], spec["can_launch"], spec["layer_chips"], traits["theme"]) == (
+        0.4,
+        False,
+        True,
+        "dark",
+    )
     state = next(block for block in blocks if block.kind == 0)
     assert state.dtype == 2
     np.testing.assert_allclose(state.values, moons.states(300)[0], atol=2e-4)
@@ -56,7 +61,7 @@ def test_a_page_stays_under_5_mb_and_says_what_it_left_out():
     traits, blocks = opened(page)
     assert len(page.encode()) < 5_000_000
     frames = {block.total for block in blocks if block.kind == 0}.pop()
-    assert f"2,000 of 6,000 particles, no clean prediction" in page
+    assert "2,000 of 6,000 particles, no clean prediction" in page
     ticks = next(block for block in blocks if block.kind == 9).values.ravel()
     assert ticks[0] == 1 and ticks[-1] == 0 and len(ticks) == frames
     rows = json.loads(traits["charts"])["numbers"]["rows"]

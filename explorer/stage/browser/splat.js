@@ -119,9 +119,10 @@ class Density {
     const { width, height, words } = pixels;
     const redBlue = colour[0] | (colour[2] << 16);
     const green = colour[1] << 8;
+    const [left, right] = this.span(top / 7);
     for (let y = 0; y < height; y++) {
-      this.interpolateRow(y / this.cell, width);
-      for (let x = 0; x < width; x++) {
+      if (!this.interpolateRow(y / this.cell, left, Math.min(right, width), top / 7)) continue;
+      for (let x = left; x < right && x < width; x++) {
         const band = (this.line[x] / top) * 7;
         if (band < 1) continue;
         const index = y * width + x;
@@ -133,11 +134,27 @@ class Density {
     }
   }
 
-  interpolateRow(row, width) {
+  // The columns of pixels between which anything reaches the lowest band.
+  span(least) {
+    let left = this.columns;
+    let right = 0;
+    for (let i = 0; i < this.counts.length; i++) {
+      if (this.counts[i] < least) continue;
+      left = Math.min(left, i % this.columns);
+      right = Math.max(right, i % this.columns);
+    }
+    return [Math.max(0, left - 1) * this.cell, (right + 1) * this.cell];
+  }
+
+  // Fills `line` between two columns; false where nothing in the row reaches the lowest band.
+  interpolateRow(row, from, to, least) {
     const above = Math.floor(row) * this.columns;
     const below = Math.min(this.rows - 1, Math.floor(row) + 1) * this.columns;
+    let highest = 0;
+    for (let i = 0; i < this.columns; i++) highest = Math.max(highest, this.counts[above + i], this.counts[below + i]);
+    if (highest < least) return false;
     const down = row - Math.floor(row);
-    for (let x = 0; x < width; x++) {
+    for (let x = from; x < to; x++) {
       const at = x / this.cell;
       const left = at | 0;
       const right = Math.min(this.columns - 1, left + 1);
@@ -146,5 +163,6 @@ class Density {
       const low = this.counts[below + left] * (1 - along) + this.counts[below + right] * along;
       this.line[x] = high * (1 - down) + low * down;
     }
+    return true;
   }
 }
