@@ -55,7 +55,9 @@ class Prediction:
             return self.tensor
         level = self.level
         if self.kind == "denoised":
-            return (level.sigma_rate * self.x - level.wronskian * self.tensor) / self._nonzero_sigma("velocity")
+            return (level.sigma_rate * self.x - level.wronskian * self.tensor) / self._nonzero_sigma(
+                "velocity"
+            )
         if self.kind == "noise":
             return (level.alpha_rate * self.x + level.wronskian * self.tensor) / level.alpha
         return level.alpha_rate * self.denoised + level.sigma_rate * self.noise
@@ -74,7 +76,9 @@ class Prediction:
         if self.kind == "velocity":
             if self._at_data_end():
                 return self.x  # sigma = 0 and, on root-like paths, an infinite rate: 0 * inf below
-            return (level.sigma_rate / level.wronskian) * self.x - (level.sigma / level.wronskian) * self.tensor
+            return (level.sigma_rate / level.wronskian) * self.x - (
+                level.sigma / level.wronskian
+            ) * self.tensor
         if self.kind == "noise":
             return (self.x - level.sigma * self.tensor) / level.alpha
         return (level.alpha * self.x - level.sigma * self.tensor) / (level.alpha**2 + level.sigma**2)
@@ -86,7 +90,9 @@ class Prediction:
         if self.kind == "noise":
             return self.tensor
         if self.kind == "velocity":
-            return (level.alpha / level.wronskian) * self.tensor - (level.alpha_rate / level.wronskian) * self.x
+            return (level.alpha / level.wronskian) * self.tensor - (
+                level.alpha_rate / level.wronskian
+            ) * self.x
         if self.kind == "denoised":
             return (self.x - level.alpha * self.tensor) / sigma
         return (level.sigma * self.x + level.alpha * self.tensor) / (level.alpha**2 + level.sigma**2)
@@ -104,7 +110,9 @@ class Prediction:
         sigma = self.level.sigma
         zero = bool((sigma == 0).any()) if isinstance(sigma, Tensor) else sigma == 0
         if zero:
-            raise ValueError(f"`{view}` needs sigma > 0; at t = 0 the state is the data itself: ask at a later t")
+            raise ValueError(
+                f"`{view}` needs sigma > 0; at t = 0 the state is the data itself: ask at a later t"
+            )
         return sigma
 
 

@@ -95,8 +95,7 @@ class Linear(AbstractPath):
         return Level(1.0 - t, t, -one, one)
 
     def time_of(self, ratio: Scalars) -> Scalars:
-        if not isinstance(ratio, Tensor) and math.isinf(ratio):
-            return 1.0
+        ratio = _finite(ratio)
         return ratio / (1.0 + ratio)
 
 
@@ -141,6 +140,7 @@ class VP(AbstractPath):
 
     def time_of(self, ratio: Scalars) -> Scalars:
         m, spread = _lib(ratio), self.beta_max - self.beta_min
+        ratio = _finite(ratio)
         need = m.log1p(ratio * ratio)  # = -2 log alpha = spread t^2 / 2 + beta_min t
         return 2.0 * need / (self.beta_min + m.sqrt(self.beta_min**2 + 2.0 * spread * need))
 
@@ -197,6 +197,13 @@ class VE(AbstractPath):
     def drawn_scale(self, t: Scalars) -> Scalars:
         """1 / sqrt(1 + sigma^2): without it the picture would shrink to a dot as the noise goes."""
         return 1.0 / (1.0 + (self.sigma_max * t) ** 2) ** 0.5
+
+
+def _finite(ratio: Scalars) -> Scalars:
+    """No data left at all, ratio = inf, as a number so large that nothing tells them apart, square included."""
+    if isinstance(ratio, Tensor):
+        return ratio.clamp(max=torch.finfo(ratio.dtype).max ** 0.49)
+    return min(ratio, 1e150)
 
 
 def _divide(top: Scalars, bottom: Scalars) -> Scalars:

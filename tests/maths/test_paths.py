@@ -95,3 +95,10 @@ def test_a_path_tells_what_it_is(name):
 def test_an_unknown_path_is_answered_with_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'cosine'"):
         as_path("cosin")
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine", "trig"])
+def test_no_data_left_is_the_noise_end_where_the_path_has_one(name):
+    path = as_path(name)
+    assert path.time_of(math.inf) == pytest.approx(1.0, abs=1e-12)
+    assert path.time_of(torch.tensor([math.inf])).item() == pytest.approx(1.0, abs=1e-6)
