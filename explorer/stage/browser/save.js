@@ -16,7 +16,10 @@ function savePicture(stage) {
     titlePicture(context, pane, left, stage);
     left += pane.width + dpr;
   }
-  canvas.toBlob((blob) => blob && handOver(blob, `${fileStem(stage)}.png`));
+  // `toBlob` waits for an idle moment, which a busy or still page may not have for seconds.
+  const letters = atob(canvas.toDataURL("image/png").split(",")[1]);
+  const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+  handOver(new Blob([bytes], { type: "image/png" }), `${fileStem(stage)}.png`);
 }
 
 function titlePicture(context, pane, left, stage) {
