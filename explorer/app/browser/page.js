@@ -1,0 +1,80 @@
+// The frame of the page: theme, link and what to do when the server goes. It runs before anything is drawn.
+
+const KEPT = "explorer-theme";
+const AGAIN = 1000; // ms between two looks for a server that went
+
+const kept = () => {
+  try {
+    return localStorage.getItem(KEPT);
+  } catch {
+    return null;
+  }
+};
+
+const night = matchMedia("(prefers-color-scheme: dark)");
+
+// The stage watches the same mark that JupyterLab sets, so that all turn at once and nothing is asked of Python.
+function dress() {
+  const theme = kept() || (night.matches ? "dark" : "light");
+  document.documentElement.dataset.theme = theme;
+  document.body.dataset.jpThemeLight = String(theme === "light");
+}
+
+document.getElementById("theme").addEventListener("click", () => {
+  try {
+    localStorage.setItem(KEPT, document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+  } catch {
+    // A page without storage keeps following the system.
+  }
+  dress();
+});
+night.addEventListener("change", dress);
+dress();
+
+document.addEventListener("explorer:link", ({ detail }) => {
+  history.replaceState(null, "", detail ? `?${detail}` : location.pathname);
+});
+
+const share = document.getElementById("share");
+share.addEventListener("click", async () => {
+  try {
+    await navigator.clipboard.writeText(location.href);
+  } catch {
+    const area = document.createElement("textarea");
+    area.value = location.href;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  share.textContent = "Link copied";
+  setTimeout(() => (share.textContent = "Share"), 1400);
+});
+
+// The page keeps scrubbing without its server; when one answers again, the link brings the state back.
+let isLeaving = false;
+addEventListener("pagehide", () => (isLeaving = true));
+
+function lost() {
+  if (isLeaving) return;
+  document.getElementById("gone").hidden = false;
+  setTimeout(look, AGAIN);
+}
+
+async function look() {
+  try {
+    const answer = await fetch("favicon.ico", { cache: "no-store" });
+    if (answer.ok) return location.reload();
+  } catch {
+    // still gone
+  }
+  setTimeout(look, AGAIN);
+}
+
+const Plain = globalThis.WebSocket;
+globalThis.WebSocket = class extends Plain {
+  constructor(...all) {
+    super(...all);
+    this.addEventListener("close", lost);
+  }
+};

@@ -1,0 +1,176 @@
+"""The page of one visitor: rail, stage and last line, tied to a `Visit`.
+
+Callbacks never compute: they check, ask the gate and return. What comes from the gate's threads reaches the browser
+on the document's own loop.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import panel as pn
+
+from explorer.app import files
+from explorer.app.foot import Foot
+from explorer.app.rail import Rail, content_of
+from explorer.app.stage_view import StageView
+from explorer.app.visit import Visit, asked_of
+from explorer.labs import LABS
+from explorer.labs.faults import told
+from explorer.labs.gate import Gate
+
+FOLDER = Path(__file__).parent / "browser"
+PUMP_EVERY = 0.03
+"""Seconds between two messages of a run to a browser; more would not be seen."""
+FILES = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explorer-files")
+"""Files for the person are made here, one at a time, off the loop that serves the pages."""
+
+
+class Page:
+    """Ties one visit to its three components."""
+
+    def __init__(self, visit: Visit, document: Any = None):
+        self.visit, self._document = visit, document
+        room: dict[str, Any] = {"sizing_mode": "stretch_both", "margin": 0}
+        self.rail, self.foot = Rail(**room), Foot(**room)
+        self.stage = StageView(visit.feed, **room)
+        self._is_due, self._pumped = False, 0.0
+        visit.news = self.pump_soon
+        visit.begin()
+        self.write()
+        self.rail.param.watch(self._heard(self._choose), "asked")
+        self.foot.param.watch(self._heard(self._act), "asked")
+        self.foot.param.watch(self._heard(self._open), "upload")
+        self.stage.param.watch(self._heard(lambda text: visit.pick(text)), "picked")
+        self.stage.param.watch(self._heard(self._move), "cursor")
+
+    # --- from the gate to the browser ---
+
+    def pump_soon(self) -> None:
+        """Something is new; from any thread. Many news become one message."""
+        if self._document is None:
+            self._pump()
+        elif not self._is_due:
+            self._is_due = True
+            self._document.add_next_tick_callback(self._pump_paced)
+
+    async def _pump_paced(self) -> None:
+        await asyncio.sleep(max(0.0, self._pumped + PUMP_EVERY - time.monotonic()))
+        self._pump()
+
+    def _pump(self) -> None:
+        self._is_due, self._pumped = False, time.monotonic()
+        self.stage.pump()
+        self.write()
+
+    def write(self) -> None:
+        """Say on rail and last line what holds now; equal texts send nothing."""
+        self.rail.content = content_of(self.visit)
+        self.foot.facts = json.dumps(self.visit.facts() | {"can_open": files.can_open(self.visit.lab)})
+        self.stage.layers = json.dumps(self.visit.layers)
+
+    # --- from the browser to the visit ---
+
+    def _heard(self, act: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Whatever goes wrong becomes a note; the page goes on and shows what holds."""
+
+        async def heard(event: Any) -> None:
+            try:
+                answer = act(event.new)
+                if asyncio.iscoroutine(answer):
+                    await answer
+            except ValueError as fault:
+                self.visit.say(str(fault))
+            except Exception as fault:  # shown to the person with an id; the log has the rest
+                self.visit.say(told(fault))
+            self._repeat()
+
+        return heard
+
+    def _repeat(self) -> None:
+        """Say again what holds, even where Python's side did not change: the browser's side may have."""
+        content = json.loads(content_of(self.visit)) | {"said": time.monotonic_ns()}
+        self.rail.content = json.dumps(content)
+        self.foot.facts = json.dumps(self.visit.facts() | {"can_open": files.can_open(self.visit.lab)})
+        self.stage.layers = json.dumps(self.visit.layers)
+
+    def _choose(self, text: str) -> None:
+        asked = asked_of(text)
+        match asked.get("what"):
+            case "choose":
+                self.visit.choose(str(asked.get("name"))[:80], asked.get("value"))
+            case "roll":
+                self.visit.roll(str(asked.get("name"))[:80])
+            case "layer":
+                self.visit.switch_layer(str(asked.get("name"))[:80], asked.get("value"))  # type: ignore[arg-type]
+            case other:
+                raise ValueError(f"the controls do not know {str(other)[:40]!r}; reload the page")
+
+    async def _act(self, text: str) -> None:
+        asked = asked_of(text)
+        match asked.get("what"):
+            case "cancel":
+                self.visit.cancel()
+            case "save":
+                await self._give(files.saved, self.visit)
+            case "export":
+                await self._give(files.exported, self.visit, str(asked.get("theme")))
+            case other:
+                raise ValueError(f"the page does not know {str(other)[:40]!r}; reload it")
+
+    async def _give(self, make: Callable[..., files.File], *given: Any) -> None:
+        file = await asyncio.get_running_loop().run_in_executor(FILES, make, *given)
+        self.foot.file = file.data
+        facts = {"name": file.name, "kind": file.kind, "n": time.monotonic_ns()}
+        self.foot.file_facts = json.dumps(facts)
+
+    async def _open(self, data: bytes) -> None:
+        if data:
+            self.foot.upload = b""
+            await asyncio.get_running_loop().run_in_executor(FILES, files.open_run, self.visit, data)
+
+    def _move(self, share: object) -> None:
+        self.visit.move(share)
+
+
+def template_of(page: Page) -> pn.Template:
+    """The frame of the page with its three parts in their places."""
+    texts = {name: (FOLDER / name).read_text("utf-8") for name in ("page.html", "page.css", "page.js")}
+    template = pn.Template(texts["page.html"])
+    template.add_variable("page_css", texts["page.css"])
+    template.add_variable("page_js", f'(() => {{ "use strict";\n{texts["page.js"]}\n}})();')
+    template.add_variable("tabs", _tabs(page.visit.lab.name))
+    for name in ("rail", "stage", "foot"):
+        template.add_panel(name, getattr(page, name))
+    return template
+
+
+def _tabs(here: str) -> list[dict[str, Any]]:
+    return [
+        {"label": lab.label, "href": f"?{urlencode({'lab': name})}", "is_here": name == here}
+        for name, lab in LABS.items()
+    ]
+
+
+def build(gate: Gate, device: str) -> pn.Template:
+    """A fresh page for whoever opened the document."""
+    document = pn.state.curdoc
+    request = getattr(getattr(document, "session_context", None), "request", None)
+    query = query_of(request.arguments if request is not None else {})
+    name = dict(query).get("lab", "")
+    lab = LABS.get(name) or next(iter(LABS.values()))
+    visit = Visit(lab, gate, device, urlencode(query))
+    page = Page(visit, document)
+    if document is not None and document.session_context is not None:
+        document.on_session_destroyed(lambda context: visit.leave())
+    return template_of(page)
+
+
+def query_of(arguments: Mapping[str, list[bytes]]) -> list[tuple[str, str]]:
+    """What the request's query said, the last word for each name."""
+    return [(name, values[-1].decode("utf-8", "replace")) for name, values in arguments.items() if values]

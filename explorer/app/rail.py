@@ -1,0 +1,67 @@
+"""The controls of a lab as the page's left rail: a frame for what the browser draws."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import panel as pn
+import param
+
+from explorer.app.visit import Visit
+from explorer.labs.controls import Choice, Control, Seed, Slider
+
+FOLDER = Path(__file__).parent / "browser"
+GROUPS = {"what": "What", "how": "How", "show": "Show", "compare": "Second run"}
+
+
+def module(name: str) -> str:
+    """One ES module with its style sheet in it."""
+    style = json.dumps((FOLDER / f"{name}.css").read_text("utf-8"))
+    return f"const STYLE = {style};\n{(FOLDER / f'{name}.js').read_text('utf-8')}"
+
+
+class Rail(pn.custom.AnyWidgetComponent):
+    """`content` says what is offered; `asked` comes back, one JSON text for each choice."""
+
+    _esm = module("rail")
+
+    content = param.String("{}")
+    asked = param.String("")
+
+
+def content_of(visit: Visit) -> str:
+    """The controls that the state shows now, with their bounds, options and values."""
+    values = vars(visit.state)
+    groups: dict[str, list[dict[str, Any]]] = {key: [] for key in GROUPS}
+    for name, control in visit.lab.controls.items():
+        if control.shown(values):
+            groups[control.group].append(_control(visit, name, control, values))
+    shown = [{"key": key, "label": GROUPS[key], "controls": controls} for key, controls in groups.items()]
+    return json.dumps({"groups": shown, "layers": visit.layer_chips()})
+
+
+def _control(visit: Visit, name: str, control: Control, values: Mapping[str, Any]) -> dict[str, Any]:
+    label = control.label
+    if control.group == "compare":  # the heading says it already
+        label = label.removeprefix("Second ").capitalize()
+    said = {"name": name, "label": label, "hint": control.hint, "more": control.more, "value": values[name]}
+    match control:
+        case Choice():
+            options = visit.lab.options(dict(values), name, visit.shelf)
+            return said | {"kind": "choice", "options": _grouped(options)}
+        case Slider():
+            bounds = {part: getattr(control, part) for part in ("lo", "hi", "step", "log", "unit")}
+            return said | bounds | {"kind": "slider"}
+        case Seed():
+            return said | {"kind": "seed"}
+    return said | {"kind": "switch"}
+
+
+def _grouped(options: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Options of one library under its name; all others first."""
+    groups: dict[str, list[tuple[str, str]]] = {"": []}
+    for key, label in options.items():
+        home = "diffusers schedulers" if key.startswith("diffusers/") else ""
+        groups.setdefault(home, []).append((key, label))
+    return [{"label": label, "options": entries} for label, entries in groups.items()]

@@ -1,0 +1,209 @@
+"""One visitor: what they chose, what is shown to them, what they are told. Knows no toolkit.
+
+The page asks on its own loop; events come on the gate's threads. Nothing here computes.
+"""
+
+import json
+import math
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from explorer.labs.base import AbstractLab
+from explorer.labs.controls import Seed
+from explorer.labs.gate import Gate, content_key
+from explorer.labs.scene import Begin, Done, Event, Projector, Status
+from explorer.labs.shelf import Shelf
+from explorer.labs.url import link_of, opened
+from explorer.stage.feed import Feed, new_run_id
+
+LAYERS = ("target", "particles", "paths", "clean")
+HINTS = {
+    "target": "a draw of the data",
+    "particles": "the samples at this time",
+    "paths": "the whole way of some particles",
+    "clean": "the model's guess at the clean sample, E[x_0 | x_t]",
+    "field": "the velocity toward the data",
+    "density": "where the particles are dense",
+    "pairs": "the same noise in both runs, joined",
+}
+LAUNCHES_AT_ONCE = 4
+FIRST_LAUNCHED_SLOT = 100
+LONGEST_ASK = 2000
+
+
+class Visit:
+    """State, run and note of one visitor of one lab."""
+
+    def __init__(
+        self,
+        lab: AbstractLab,
+        gate: Gate,
+        device: str = "cpu",
+        query: str = "",
+        news: Callable[[], None] = lambda: None,
+    ):
+        self.id = secrets.token_hex(8)
+        self.lab, self.gate, self.device, self.news = lab, gate, device, news
+        self.shelf, self.feed = Shelf(), Feed()
+        self.projector = Projector(self.feed, new_run_id)
+        found = opened(lab, query, self.shelf)
+        self.state, self.share = found.state, found.share
+        self.note, self.notes = "; ".join(found.notes), 0
+        self.layers = list(LAYERS)
+        self.status = Status("empty", "")
+        self._launches = 0
+
+    # --- runs ---
+
+    @property
+    def key(self) -> str:
+        """What the state's result depends on, and nothing else."""
+        return content_key(self.lab.key(self.state, self.shelf), self.device)
+
+    def begin(self) -> None:
+        """Show the first picture: at once where it is kept, else as it comes."""
+        kept = self.gate.finished(self.key)
+        if kept is None:
+            self.run()
+        for event in kept or ():
+            self.show(event)
+
+    def run(self) -> None:
+        """Ask for the state's picture; what was asked before is dropped."""
+        for place in range(LAUNCHES_AT_ONCE):
+            self.gate.drop(self.id, f"launch {place}")
+        state, lab, shelf, device = self.state, self.lab, self.shelf, self.device
+        self.status = Status("running", "")
+        self.gate.ask(self.id, self.key, lambda stop: lab.events(state, shelf, device, stop), self.show)
+
+    def show(self, event: Event) -> None:
+        """Pass an event on to the stage; on whatever thread it came."""
+        match event:
+            case Begin(spec) if self.share is not None:
+                event = Begin({**spec, "rest": self.share})
+            case Status():
+                self.status = event
+        self.projector.show(event)
+        self.news()
+
+    def cancel(self) -> None:
+        """End the run at its next step and keep what was computed."""
+        self.gate.stop(self.id)
+
+    def leave(self) -> None:
+        """The page was closed."""
+        self.gate.leave(self.id)
+        self.shelf = Shelf()
+
+    @property
+    def done(self) -> Done | None:
+        """The finished picture's record and its line."""
+        return self.projector.done
+
+    # --- what was asked ---
+
+    def choose(self, name: str, value: object) -> None:
+        """One choice; refused with a sentence where it cannot be."""
+        self._settle(self.lab.changed(self.state, name, value, self.shelf))
+
+    def roll(self, name: str) -> None:
+        """Another seed."""
+        if not isinstance(self.lab.controls.get(name), Seed):
+            raise ValueError(f"`name` must be a seed; got {name[:40]!r}")
+        self.choose(name, secrets.randbelow(10_000))
+
+    def _settle(self, state: Any) -> None:
+        self.note = ""
+        if state != self.state:
+            self.state = state
+            self.run()
+
+    def switch_layer(self, name: str, is_on: bool) -> None:
+        """Show or hide one layer."""
+        if name not in HINTS or not isinstance(is_on, bool):
+            raise ValueError(f"`layer` must be one of {', '.join(HINTS)}, on or off; got {str(name)[:40]!r}")
+        wanted = {*self.layers, name} if is_on else set(self.layers) - {name}
+        self.layers = [layer for layer in HINTS if layer in wanted]
+
+    def pick(self, text: str) -> None:
+        """What was clicked on the stage: a particle launched from there."""
+        picked = asked_of(text)
+        if picked.get("what") == "follow":
+            return
+        x, share, pane = (picked.get(part) for part in ("x", "share", "pane"))
+        is_sound = isinstance(x, list) and len(x) == 2 and all(map(_is_finite, [*x, share]))
+        if picked.get("what") != "launch" or not is_sound or type(pane) is not int or not 0 <= share <= 1:
+            raise ValueError(
+                "a particle starts from two finite numbers, a noise share from 0 to 1 and a pane"
+            )
+        self._launch([float(each) for each in x], float(share), pane)
+
+    def _launch(self, x: list[float], share: float, pane: int) -> None:
+        self._launches += 1
+        number, slot = self._launches, FIRST_LAUNCHED_SLOT + self._launches
+        state, lab, shelf, device = self.state, self.lab, self.shelf, self.device
+        self.gate.ask(
+            self.id,
+            f"{self.id} launch {number}",
+            lambda stop: lab.launch(state, x, share, pane, slot, shelf, device),
+            self.show,
+            channel=f"launch {number % LAUNCHES_AT_ONCE}",
+        )
+
+    def move(self, share: object) -> None:
+        """The cursor came to rest somewhere."""
+        if _is_finite(share) and 0 <= share <= 1:  # type: ignore[operator] # finite, so a number
+            self.share = float(share)  # type: ignore[arg-type]
+
+    def say(self, sentence: str) -> None:
+        """A note for the person; said again even when the words are the same."""
+        self.note = sentence
+        self.notes += 1
+
+    # --- what the page writes ---
+
+    @property
+    def link(self) -> str:
+        """The query that opens this state; empty at the very beginning."""
+        is_first = self.state == self.lab.initial() and self.share is None
+        return "" if is_first else link_of(self.lab, self.state, self.share)
+
+    def facts(self) -> dict[str, Any]:
+        """All that the last line of the page says."""
+        running = self.status.kind == "running"
+        line = self.status.text if running or self.done is None else self.done.footer
+        return {
+            "line": line,
+            "running": running,
+            "has_run": self.done is not None,
+            "note": self.note,
+            "notes": self.notes,
+            "link": self.link,
+            "recipe": self.lab.recipe(self.state),
+        }
+
+    def layer_chips(self) -> list[tuple[str, bool, str]]:
+        """Name, on or off, and hint of each layer that the picture can show."""
+        spec = self.feed.spec
+        names = [name for name in HINTS if name != "pairs" or len(spec.get("panes", ())) > 1]
+        if spec.get("images"):
+            names = ["clean"]
+        return [(name, name in self.layers, HINTS[name]) for name in names]
+
+
+def asked_of(text: object) -> Mapping[str, Any]:
+    """What the page asks, as an object; it comes from outside and may be anything."""
+    if not isinstance(text, str) or len(text) > LONGEST_ASK:
+        raise ValueError(f"a page may ask with {LONGEST_ASK:,} characters, no more")
+    try:
+        asked = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("what the page asked cannot be read; reload it") from None
+    if not isinstance(asked, dict):
+        raise ValueError("what the page asked cannot be read; reload it")
+    return asked
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
