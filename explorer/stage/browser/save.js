@@ -38,14 +38,18 @@ function titlePicture(context, pane, left, stage) {
   const share = pane.run ? `noise share ${figure(pane.run.share(pane.frame))}` : "";
   const facts = [share, pane.fact.textContent].filter(Boolean).join(" · ");
   write(facts, left + pane.width - 14 * dpr, pane.height - 24 * dpr, 11, 400, theme.muted, "right");
-  let x = left + pane.width - 14 * dpr;
-  for (const item of [...pane.legend.children].reverse()) {
-    x -= write(item.textContent, x, 24 * dpr, 12, 400, theme.muted, "right") + 10 * dpr;
+  const items = [...pane.legend.children];
+  context.font = `400 ${12 * dpr}px system-ui, sans-serif`;
+  const room = items.reduce((sum, item) => sum + context.measureText(item.textContent).width + 26 * dpr, 0);
+  const narrow = pane.width <= NARROW * dpr;
+  let x = narrow ? left + 18 * dpr : left + pane.width - room;
+  const y = (narrow ? 44 : 24) * dpr;
+  for (const item of items) {
     context.beginPath();
     context.fillStyle = item.firstChild.style.background;
-    context.arc(x, 20 * dpr, 4 * dpr, 0, 2 * Math.PI);
+    context.arc(x, y - 4 * dpr, 4 * dpr, 0, 2 * Math.PI);
     context.fill();
-    x -= 16 * dpr;
+    x += write(item.textContent, x + 10 * dpr, y, 12, 400, theme.muted, "left") + 26 * dpr;
   }
 }
 
