@@ -18,6 +18,8 @@ from explorer.models.zoo import from_catalogue
 REFERENCE_SEED = 1_000_003
 """The draws of the data that distances are measured against."""
 PLAIN_BOX = (-3.2, -3.2, 3.2, 3.2)
+NOISE_REACH = 2.4
+"""How far from 0 the picture reaches at least; 1.6 % of standard normal numbers lie beyond, and are counted."""
 
 
 @dataclass(frozen=True, eq=False)
