@@ -256,3 +256,11 @@ def test_figures_of_a_record_come_with_titles_and_named_axes():
     assert list(figures) == ["paths", "schedule"]
     for figure in figures.values():
         assert figure.layout.title.text and figure.layout.xaxis.title.text
+
+
+def test_a_random_method_starts_with_its_own_share_of_noise():
+    state = LAB.changed(LAB.initial(), "sampler", "euler_maruyama", Shelf())
+    assert state.eta == 1.0
+    assert LAB.changed(state, "sampler", "ddim", Shelf()).eta == 0.0
+    record = record_of(small(compare=True, sampler_2="euler_maruyama"))
+    assert record.panes[1].pane.sampler.eta == 1.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from explorer.labs.scrub.state import ANY, EXACT, NO_TARGET, SAME, ScrubState, is_own
+from explorer.labs.scrub.state import ANY, EXACT, NO_TARGET, SAME, ScrubState, is_own, own_eta
 from explorer.labs.shelf import Shelf
 from explorer.maths.fields import AbstractField
 from explorer.maths.paths import AbstractPath
@@ -91,6 +91,8 @@ def second(state: ScrubState) -> ScrubState:
     """The state of the second pane alone."""
     changes = {"sampler": state.sampler_2, "path": state.path_2}
     kept = {name: value for name, value in changes.items() if value != SAME}
+    if "sampler" in kept:
+        kept["eta"] = own_eta(state.sampler_2)
     values = vars(state) | kept | {"grid": state.grid_2, "steps": state.steps_2, "compare": False}
     return ScrubState(**values)
 
@@ -120,13 +122,13 @@ def field_of(
 def sampler_of(state: ScrubState) -> AbstractSampler:
     """The sampler with the settings that the state holds for it."""
     sampler = as_any_sampler(state.sampler)
-    given = {name: value for name, value in settings_of(state).items()}
-    return type(sampler)(**given) if given else sampler
+    settings = settings_of(state)
+    return type(sampler)(**settings) if settings else sampler
 
 
 def settings_of(state: ScrubState) -> dict[str, float]:
     """The sampler's own settings that the state carries; empty where it has none."""
-    known = {"eta": state.eta, "churn": state.churn, "rtol": 10.0**-state.tolerance}
+    known = {"eta": state.eta, "churn": float(state.churn), "rtol": 10.0**-state.tolerance}
     fields = getattr(type(as_any_sampler(state.sampler)), "__dataclass_fields__", {})
     return {name: value for name, value in known.items() if name in fields}
 

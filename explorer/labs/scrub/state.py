@@ -217,6 +217,11 @@ def _evals(sampler: str, steps: int) -> int:
     return steps * method.evals_per_step or ADAPTIVE_EVALS
 
 
+def own_eta(sampler: str) -> float:
+    """The share of fresh noise that a method has by itself: 0 for DDIM, 1 for the reverse SDE."""
+    return float(getattr(SAMPLERS.get(sampler), "eta", 0.0))
+
+
 def settled(values: dict[str, Any], just: str) -> dict[str, Any]:
     """``values`` with what follows from the choice of ``just`` put in order."""
     values = dict(values)
@@ -225,6 +230,8 @@ def settled(values: dict[str, Any], just: str) -> dict[str, Any]:
             values["model"] = EXACT
         if shows_images(values) != (values["n"] <= PICTURES):
             values["n"] = PICTURES if shows_images(values) else 2000
+    if just == "sampler":
+        values["eta"] = own_eta(values["sampler"])
     if values["model"] in CATALOGUE and just in ("target", "model"):
         values["path"], values["path_2"] = CATALOGUE[values["model"]].path, SAME
     if just == "model" and values["model"] == EXACT and values["target"] == NO_TARGET:
