@@ -134,7 +134,8 @@ def drawn_components(weights: Tensor, n: int, generator: torch.Generator, strati
     if not stratified:
         return torch.multinomial(weights, n, replacement=True, generator=generator)
     marks = (torch.arange(n, dtype=torch.float64) + 0.5) / n
-    even = torch.searchsorted(weights.double().cumsum(0), marks).clamp(max=len(weights) - 1)
+    edges = weights.double().cumsum(0)
+    even = torch.searchsorted(edges / edges[-1], marks).clamp(max=len(weights) - 1)
     return even[torch.randperm(n, generator=generator)]
 
 
