@@ -22,11 +22,11 @@ from torch import Tensor
 
 from explorer.maths.fields import AbstractField
 from explorer.maths.names import nearest
-from explorer.maths.paths import AbstractPath
 from explorer.maths.samplers.base import checked_states
 from explorer.maths.shapes import PerSample, Points
 
 Divergence = Literal["exact", "rademacher", "gaussian"]
+Trace = Callable[[Tensor, float], Tensor]
 LARGEST = 256
 """Most numbers in a sample for which the exact trace is taken by reverse passes."""
 EARLIEST_SHARE = 1e-3
@@ -77,7 +77,7 @@ def log_likelihood(
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise ValueError(f"`steps` must be a whole number of at least 1; got {steps!r}")
     trace = _tracer(field, x, divergence, probes, seed)
-    end, change = _carried(field.path, _rates(field, trace, x.dtype), x.double(), first, latest, steps)
+    end, change = _carried(field, trace, x, first, latest, steps)
     sigma, size = float(field.path.at(latest).sigma), x[0].numel()
     rest = -0.5 * (end.flatten(1) / sigma).square().sum(1) - size * (
         math.log(sigma) + 0.5 * math.log(2 * math.pi)
@@ -138,9 +138,7 @@ def _with_graph(field: AbstractField, x: Points, t: float) -> tuple[Tensor, Tens
         return x, field(x, t).velocity
 
 
-def _tracer(
-    field: AbstractField, x: Points, kind: Divergence, probes: int, seed: int
-) -> Callable[[Tensor, float], Tensor]:
+def _tracer(field: AbstractField, x: Points, kind: Divergence, probes: int, seed: int) -> Trace:
     if nearest("divergence", kind, get_args(Divergence)) == "exact":
         return lambda x, t: trace_of_jacobian(field, x, t)
     if isinstance(probes, bool) or not isinstance(probes, int) or probes < 1:
@@ -149,38 +147,43 @@ def _tracer(
     return lambda x, t: hutchinson(field, x, t, drawn)
 
 
-def _rates(field: AbstractField, trace: Callable[[Tensor, float], Tensor], dtype: torch.dtype):
-    """(x, noise share) -> dx and d(sum) for each unit of the share, in float64."""
-
-    def rates(x: Tensor, share: float) -> tuple[Tensor, Tensor]:
-        t, asked = field.path.time_of_share(share), x.to(dtype)
-        level = field.path.at(t)
-        per_share = float((level.alpha + level.sigma) ** 2 / level.wronskian)
-        with torch.no_grad():
-            velocity = field(asked, t).velocity.double()
-        return per_share * velocity, per_share * trace(asked, t).detach().double()
-
-    return rates
-
-
 def _carried(
-    path: AbstractPath, rates, x: Tensor, first: float, latest: float, steps: int
+    field: AbstractField, trace: Trace, x: Points, t: float, latest: float, steps: int
 ) -> tuple[Tensor, Tensor]:
-    """The states at the latest time and the integral of the divergence; the share runs as a square of q in [0, 1]."""
-    begin, end = float(path.share(first)), float(path.share(latest))
-    total = x.new_zeros(len(x))
+    """The states at the latest time and int div v dt on the way there, in float64.
 
-    def slope(x: Tensor, q: float) -> tuple[Tensor, Tensor]:
-        dx, d_sum = rates(x, begin + (end - begin) * q * q)
-        return 2.0 * q * (end - begin) * dx, 2.0 * q * (end - begin) * d_sum
+    As in ``rk45.py`` the state is ``w = x / (alpha + sigma)`` and runs with the noise share, where nothing grows
+    without bound; the scaling adds its own logarithm to the integral. The share is a square of q in [0, 1].
+    """
+    path, dtype, size = field.path, x.dtype, x[0].numel()
+    begin, end = float(path.share(t)), float(path.share(latest))
 
-    h = 1.0 / steps
+    def slope(w: Tensor, q: float) -> tuple[Tensor, Tensor]:
+        t = path.time_of_share(begin + (end - begin) * q * q)
+        level, pace = path.at(t), 2.0 * q * (end - begin)
+        total = float(level.alpha + level.sigma)
+        asked, per_share = (w * total).to(dtype), total**2 / float(level.wronskian)
+        with torch.no_grad():
+            prediction = field(asked, t)
+            straight = (prediction.noise - prediction.denoised).double()
+        growth = size * float(level.alpha_rate + level.sigma_rate) / total
+        return pace * straight, pace * per_share * (trace(asked, t).detach().double() - growth)
+
+    scales = [float(path.alpha(s) + path.sigma(s)) for s in (t, latest)]
+    w, change = runge_kutta(slope, x.double() / scales[0], steps)
+    return w * scales[1], change + size * math.log(scales[1] / scales[0])
+
+
+def runge_kutta(
+    slope: Callable[[Tensor, float], tuple[Tensor, Tensor]], x: Tensor, steps: int
+) -> tuple[Tensor, Tensor]:
+    """State and sum after q = 0 .. 1 in equal steps of order 4; ``slope`` gives the rates of both."""
+    h, total = 1.0 / steps, x.new_zeros(len(x))
     for i in range(steps):
-        q = i * h
-        k1, s1 = slope(x, q)
-        k2, s2 = slope(x + 0.5 * h * k1, q + 0.5 * h)
-        k3, s3 = slope(x + 0.5 * h * k2, q + 0.5 * h)
-        k4, s4 = slope(x + h * k3, (i + 1) * h)
+        k1, s1 = slope(x, i * h)
+        k2, s2 = slope(x + 0.5 * h * k1, (i + 0.5) * h)
+        k3, s3 = slope(x + 0.5 * h * k2, (i + 0.5) * h)
+        k4, s4 = slope(x + h * k3, min(1.0, (i + 1) * h))
         x = x + h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4)
         total = total + h / 6.0 * (s1 + 2.0 * s2 + 2.0 * s3 + s4)
     return x, total

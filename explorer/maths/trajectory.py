@@ -227,7 +227,7 @@ def trajectory(times: Tensor, states: Tensor, path: str = "linear") -> Trajector
         ValueError: for shapes that do not fit, times that do not fall, or states that are not finite.
     """
     times, states = torch.as_tensor(times, dtype=torch.float64), torch.as_tensor(states)
-    if times.dim() != 1 or len(times) < 2 or bool((times.diff() >= 0).any()):
+    if times.dim() != 1 or len(times) < 2 or not bool((times.diff() < 0).all()):
         raise ValueError(f"`times` must be [T], falling, at least two; got shape {list(times.shape)}")
     if bool((times > 1).any()) or bool((times < 0).any()):
         raise ValueError(f"`times` must lie in [0, 1]; got {float(times.min()):g} to {float(times.max()):g}")

@@ -100,7 +100,9 @@ class CountedField:
         self.first = None
 
 
-def setting(what: str, value: object, least: float, most: float = math.inf, whole: bool = False) -> None:
+def setting(
+    what: str, value: object, least: int | float, most: int | float = math.inf, whole: bool = False
+) -> None:
     """Check a sampler's own setting.
 
     Raises:

@@ -3,7 +3,7 @@
 ``dx = [f - (1 + eta^2) / 2 g^2 score] dt + eta g dw``: every eta has the same marginals. With
 ``g^2 = 2 sigma W / alpha`` (W the path's Wronskian) the drift is ``velocity + eta^2 (W / alpha) eps``, so that eta = 0
 is Euler's method, bit for bit. Where no data is left in the state g is infinite; the step from there follows the
-flow, which leads to the same marginal.
+flow, which leads to the same marginal. Just below it g is still large: there the weak order is min(1, 2 eta^2).
 
 Source: Song et al. 2021, arXiv:2011.13456, equation 6; the dial is Karras et al. 2022, arXiv:2206.00364, equation 6.
 """

@@ -7,6 +7,7 @@ Lin et al. 2023, arXiv:2305.08891 (trailing).
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 from explorer.maths.names import nearest
 from explorer.maths.paths import AbstractPath
@@ -78,7 +79,7 @@ def times_of(grid: str | Sequence[float], path: AbstractPath, steps: int, latest
     return times
 
 
-def _custom(grid: Sequence[float], latest: float) -> list[float]:
+def _custom(grid: Any, latest: float) -> list[float]:
     try:
         times = [float(t) for t in grid]
     except (TypeError, ValueError):

@@ -38,7 +38,7 @@ ROWS = (
 )
 ERROR_ROW = (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40)
 """Fifth-order weights less fourth-order ones."""
-FIRST_STEP, SHORTEST_STEP, MOST_TRIES = 0.05, 1e-9, 20_000
+FIRST_STEP, SHORTEST_STEP, MOST_TRIES = 0.05, 1e-9, 5_000
 
 
 class Attempt(NamedTuple):
@@ -107,8 +107,11 @@ class RK45(AbstractSampler):
                 notes = _notes(attempt, tried, rejections)
                 return attempt.x, reached, Progress(size, memory.tries + rejections + 1, notes)
             size, rejections = tried * factor, rejections + 1
-            if size < SHORTEST_STEP or memory.tries + rejections >= MOST_TRIES:
+            if size < SHORTEST_STEP:
                 why = f"no step is short enough for rtol = {self.rtol:g}; the model's answer jumps or is not finite"
+                return x, t, memory._replace(gave_up=why)
+            if memory.tries + rejections >= MOST_TRIES:
+                why = f"{MOST_TRIES} tries were not enough for rtol = {self.rtol:g}; raise it"
                 return x, t, memory._replace(gave_up=why)
 
     def _attempt(
