@@ -1,0 +1,1 @@
+"""The dashboard: Panel's door to the labs, and its server."""

@@ -33,7 +33,7 @@ class TokenAccess(AuthProvider):
         super().__init__()
 
     @property
-    def get_user(self) -> Callable[[Any], str | None]:
+    def get_user(self) -> Callable[[Any], Any]:
         return self._user
 
     def _user(self, handler: RequestHandler) -> str | None:

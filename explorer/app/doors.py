@@ -55,10 +55,10 @@ class PageDoor(DocHandler):
         await super().prepare()
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
-        if len(self.application_context.sessions) >= self.most:
+        if len(list(self.application_context.sessions)) >= self.most:
             self._refuse(503, BUSY.format(most=self.most))
             return
-        await super().get(*args, **kwargs)
+        await super().get(*args, **kwargs)  # type: ignore[misc] # a coroutine in fact
 
     def _refuse(self, status: int, sentence: str) -> None:
         self.set_status(status)
@@ -75,7 +75,7 @@ class SocketDoor(WSHandler):
     """The socket: hears what the page says and nothing else; tells of faults, not of files."""
 
     async def _handle(self, message: Any) -> Any:
-        if not is_heard(message):
+        if self.connection is not None and not is_heard(message):
             log.warning("refused a message of a kind that the page does not send: %s", message.msgtype)
             return self.connection.error(message, UNHEARD)
         return await super()._handle(message)
@@ -114,7 +114,7 @@ def _is_heard_event(event: Any) -> bool:
         return False
     kind = HEARD.get(event["attr"])
     new = event.get("new")
-    return kind is not None and isinstance(new, kind) and not isinstance(new, bool)  # type: ignore[arg-type]
+    return kind is not None and isinstance(new, kind) and not isinstance(new, bool)
 
 
 def _name_of(data: dict[str, Any]) -> Any:

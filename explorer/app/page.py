@@ -19,7 +19,7 @@ from explorer.app import files
 from explorer.app.foot import Foot
 from explorer.app.rail import Rail, content_of
 from explorer.app.stage_view import StageView
-from explorer.app.visit import Visit, asked_of
+from explorer.app.visit import Visit, asks_of
 from explorer.labs import LABS
 from explorer.labs.faults import told
 from explorer.labs.gate import Gate
@@ -40,6 +40,7 @@ class Page:
         self.rail, self.foot = Rail(**room), Foot(**room)
         self.stage = StageView(visit.feed, **room)
         self._is_due, self._pumped = False, 0.0
+        self._answered = {"rail": 0, "foot": 0}
         visit.news = self.pump_soon
         visit.begin()
         self.write()
@@ -68,10 +69,16 @@ class Page:
         self.stage.pump()
         self.write()
 
-    def write(self) -> None:
-        """Say on rail and last line what holds now; equal texts send nothing."""
-        self.rail.content = content_of(self.visit)
-        self.foot.facts = json.dumps(self.visit.facts() | {"can_open": files.can_open(self.visit.lab)})
+    def write(self, again: bool = False) -> None:
+        """Say on rail and last line what holds now; equal texts send nothing.
+
+        After a choice it is said ``again``, even where nothing changed: the browser already shows what was refused.
+        """
+        stamp = {"said": time.monotonic_ns()} if again else {}
+        self.rail.content = json.dumps(content_of(self.visit) | stamp)
+        self.foot.facts = json.dumps(
+            self.visit.facts() | {"can_open": files.can_open(self.visit.lab)} | stamp
+        )
         self.stage.layers = json.dumps(self.visit.layers)
 
     # --- from the browser to the visit ---
@@ -88,40 +95,46 @@ class Page:
                 self.visit.say(str(fault))
             except Exception as fault:  # shown to the person with an id; the log has the rest
                 self.visit.say(told(fault))
-            self._repeat()
+            self.write(again=True)
 
         return heard
 
-    def _repeat(self) -> None:
-        """Say again what holds, even where Python's side did not change: the browser's side may have."""
-        content = json.loads(content_of(self.visit)) | {"said": time.monotonic_ns()}
-        self.rail.content = json.dumps(content)
-        self.foot.facts = json.dumps(self.visit.facts() | {"can_open": files.can_open(self.visit.lab)})
-        self.stage.layers = json.dumps(self.visit.layers)
-
     def _choose(self, text: str) -> None:
-        asked = asked_of(text)
+        for asked in self._new_asks("rail", text):
+            try:
+                self._choose_one(asked)
+            except ValueError as fault:  # the next of them may be sound
+                self.visit.say(str(fault))
+
+    def _choose_one(self, asked: Mapping[str, Any]) -> None:
+        name, value = str(asked.get("name"))[:80], asked.get("value")
         match asked.get("what"):
             case "choose":
-                self.visit.choose(str(asked.get("name"))[:80], asked.get("value"))
+                self.visit.choose(name, value)
             case "roll":
-                self.visit.roll(str(asked.get("name"))[:80])
+                self.visit.roll(name)
             case "layer":
-                self.visit.switch_layer(str(asked.get("name"))[:80], asked.get("value"))  # type: ignore[arg-type]
+                self.visit.switch_layer(name, value)
             case other:
                 raise ValueError(f"the controls do not know {str(other)[:40]!r}; reload the page")
 
     async def _act(self, text: str) -> None:
-        asked = asked_of(text)
-        match asked.get("what"):
-            case "cancel":
-                self.visit.cancel()
-            case "save":
-                await self._give(files.saved, self.visit)
-            case "export":
-                await self._give(files.exported, self.visit, str(asked.get("theme")))
-            case other:
-                raise ValueError(f"the page does not know {str(other)[:40]!r}; reload it")
+        for asked in self._new_asks("foot", text):
+            match asked.get("what"):
+                case "cancel":
+                    self.visit.cancel()
+                case "save":
+                    await self._give(files.saved, self.visit)
+                case "export":
+                    await self._give(files.exported, self.visit, str(asked.get("theme")))
+                case other:
+                    raise ValueError(f"the page does not know {str(other)[:40]!r}; reload it")
+
+    def _new_asks(self, part: str, text: str) -> list[Mapping[str, Any]]:
+        asks = asks_of(text, self._answered[part])
+        if asks:
+            self._answered[part] = asks[-1]["n"]
+        return asks
 
     async def _give(self, make: Callable[..., files.File], *given: Any) -> None:
         file = await asyncio.get_running_loop().run_in_executor(FILES, make, *given)

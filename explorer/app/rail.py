@@ -30,7 +30,7 @@ class Rail(pn.custom.AnyWidgetComponent):
     asked = param.String("")
 
 
-def content_of(visit: Visit) -> str:
+def content_of(visit: Visit) -> dict[str, Any]:
     """The controls that the state shows now, with their bounds, options and values."""
     values = vars(visit.state)
     groups: dict[str, list[dict[str, Any]]] = {key: [] for key in GROUPS}
@@ -38,7 +38,7 @@ def content_of(visit: Visit) -> str:
         if control.shown(values):
             groups[control.group].append(_control(visit, name, control, values))
     shown = [{"key": key, "label": GROUPS[key], "controls": controls} for key, controls in groups.items()]
-    return json.dumps({"groups": shown, "layers": visit.layer_chips()})
+    return {"groups": shown, "layers": visit.layer_chips()}
 
 
 def _control(visit: Visit, name: str, control: Control, values: Mapping[str, Any]) -> dict[str, Any]:

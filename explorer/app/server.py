@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from panel.io.server import get_server
-from tornado.web import Application
 
-from explorer.app.access import ARGUMENT, TokenAccess
+from explorer.app.access import ARGUMENT, Refused, TokenAccess
 from explorer.app.doors import Nothing, PageDoor, SocketDoor
 from explorer.app.page import build
 from explorer.labs import LABS
@@ -104,18 +103,14 @@ def _preset(host: str, port: int, access: TokenAccess | None) -> dict[str, Any]:
 
 def _put_doors(server: Any, most: int) -> None:
     """Our handlers come before the library's; of those only the static files and the icon stay in reach."""
-    tornado: Application = server._tornado
-    context = {"application_context": tornado._applications["/"]}  # type: ignore[attr-defined] # no public name
-    socket_path = {"bokeh_websocket_path": "/ws"}
-    refused = (
-        [(r"/refused", tornado.auth_provider.login_handler)] if tornado.auth_provider.login_handler else []
-    )  # type: ignore[attr-defined]
+    tornado = server._tornado  # the library has no public way to add handlers
+    context = {"application_context": tornado._applications["/"], "bokeh_websocket_path": "/ws"}
     tornado.add_handlers(
         r".*",
         [
-            (r"/?", PageDoor, {**context, **socket_path, "most": most}),
-            (r"/ws", SocketDoor, {**context, **socket_path}),
-            *refused,
+            (r"/?", PageDoor, {**context, "most": most}),
+            (r"/ws", SocketDoor, context),
+            (r"/refused", Refused),
             (r"/(?!static/|favicon\.ico$).*", Nothing),
         ],
     )

@@ -29,7 +29,8 @@ HINTS = {
 }
 LAUNCHES_AT_ONCE = 4
 FIRST_LAUNCHED_SLOT = 100
-LONGEST_ASK = 2000
+LONGEST_ASK, MOST_ASKS = 4000, 8
+UNREAD = "what the page asked cannot be read; reload it"
 
 
 class Visit:
@@ -119,7 +120,7 @@ class Visit:
             self.state = state
             self.run()
 
-    def switch_layer(self, name: str, is_on: bool) -> None:
+    def switch_layer(self, name: str, is_on: object) -> None:
         """Show or hide one layer."""
         if name not in HINTS or not isinstance(is_on, bool):
             raise ValueError(f"`layer` must be one of {', '.join(HINTS)}, on or off; got {str(name)[:40]!r}")
@@ -131,7 +132,9 @@ class Visit:
         picked = asked_of(text)
         if picked.get("what") == "follow":
             return
-        x, share, pane = (picked.get(part) for part in ("x", "share", "pane"))
+        x: Any = picked.get("x")
+        share: Any = picked.get("share")
+        pane = picked.get("pane")
         is_sound = isinstance(x, list) and len(x) == 2 and all(map(_is_finite, [*x, share]))
         if picked.get("what") != "launch" or not is_sound or type(pane) is not int or not 0 <= share <= 1:
             raise ValueError(
@@ -193,16 +196,30 @@ class Visit:
 
 
 def asked_of(text: object) -> Mapping[str, Any]:
-    """What the page asks, as an object; it comes from outside and may be anything."""
+    """What the page says, as an object; it comes from outside and may be anything."""
+    asked = _read(text)
+    if not isinstance(asked, dict):
+        raise ValueError(UNREAD)
+    return asked
+
+
+def asks_of(text: object, after: int) -> list[Mapping[str, Any]]:
+    """The asks of a page that are newer than number ``after``, in their order."""
+    asks = _read(text)
+    if not isinstance(asks, list) or len(asks) > MOST_ASKS:
+        raise ValueError(UNREAD)
+    if not all(isinstance(ask, dict) and type(ask.get("n")) is int for ask in asks):
+        raise ValueError(UNREAD)
+    return sorted((ask for ask in asks if ask["n"] > after), key=lambda ask: ask["n"])
+
+
+def _read(text: object) -> Any:
     if not isinstance(text, str) or len(text) > LONGEST_ASK:
         raise ValueError(f"a page may ask with {LONGEST_ASK:,} characters, no more")
     try:
-        asked = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError("what the page asked cannot be read; reload it") from None
-    if not isinstance(asked, dict):
-        raise ValueError("what the page asked cannot be read; reload it")
-    return asked
+        raise ValueError(UNREAD) from None
 
 
 def _is_finite(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const CHEVRON = "M0.8 0.8 L4.5 4.8 L8.2 0.8";
+const LATE = 350; // ms before a hint shows
 const ROLL = "M12.2 7a5.2 5.2 0 1 1-1.5-3.7L12.4 5M12.4 1.6V5H9";
 
 function make(tag, name, parent, text) {
@@ -179,12 +180,13 @@ const KINDS = { choice: Choice, slider: Slider, seed: Seed };
 class Rail {
   constructor(model, el, style) {
     this.model = model;
-    this.asks = 0;
+    this.asked = 0;
+    this.recent = [];
     this.controls = new Map();
     this.sections = new Map();
     this.isOpen = false;
     make("style", "", el, style);
-    this.root = make("div", "rail", el);
+    this.root = make("div", "exr", el);
     this.groups = make("div", "", this.root);
     this.more = make("button", "more", this.root);
     this.more.type = "button";
@@ -200,9 +202,11 @@ class Rail {
     }
   }
 
+  // The last few go together: what is set twice within a blink would otherwise arrive once.
   ask(words) {
-    this.asks++;
-    this.model.set("asked", JSON.stringify({ ...words, n: this.asks }));
+    this.asked = Math.max(this.asked + 1, Date.now());
+    this.recent = [...this.recent, { ...words, n: this.asked }].slice(-6);
+    this.model.set("asked", JSON.stringify(this.recent));
     this.model.save_changes();
   }
 
@@ -221,10 +225,14 @@ class Rail {
     this.fit();
   }
 
-  // Labels stand above their menus where there is room, beside them where there is not.
+  // Labels stand above their menus where there is room, closer where there is less, beside them where there is little.
   fit() {
-    this.root.classList.remove("dense");
-    this.root.classList.toggle("dense", this.root.scrollHeight > this.root.clientHeight + 1);
+    this.root.classList.remove("snug", "dense");
+    for (const way of ["snug", "dense"]) {
+      if (this.root.scrollHeight <= this.root.clientHeight + 1) return;
+      this.root.classList.remove("snug");
+      this.root.classList.add(way);
+    }
   }
 
   section({ key, label, controls }, layers) {
@@ -276,9 +284,15 @@ class Rail {
     return node;
   }
 
+  // A hint waits a moment, so that none flickers under a hand that only passes.
   explain(node) {
-    this.tip.hidden = !node || !node.dataset.hint;
-    if (this.tip.hidden) return;
+    clearTimeout(this.later);
+    this.tip.hidden = true;
+    if (node && node.dataset.hint) this.later = setTimeout(() => this.unfold(node), LATE);
+  }
+
+  unfold(node) {
+    this.tip.hidden = false;
     this.tip.textContent = node.dataset.hint;
     const at = node.getBoundingClientRect();
     const fits = at.bottom + 8 + this.tip.offsetHeight < innerHeight;
@@ -296,6 +310,7 @@ function render({ model, el }) {
   room.observe(rail.root);
   return () => {
     room.disconnect();
+    clearTimeout(rail.later);
     model.off("change:content", hear);
     el.replaceChildren();
   };
