@@ -55,12 +55,11 @@ class Prediction:
             return self.tensor
         level = self.level
         if self.kind == "denoised":
-            return (level.sigma_rate * self.x - level.wronskian * self.tensor) / self._nonzero_sigma(
-                "velocity"
-            )
+            sigma = self._nonzero_sigma("velocity")
+            return mixed(level.sigma_rate / sigma, self.x, -level.wronskian / sigma, self.tensor)
         if self.kind == "noise":
-            return (level.alpha_rate * self.x + level.wronskian * self.tensor) / level.alpha
-        return level.alpha_rate * self.denoised + level.sigma_rate * self.noise
+            return mixed(level.alpha_rate / level.alpha, self.x, level.wronskian / level.alpha, self.tensor)
+        return mixed(level.alpha_rate, self.denoised, level.sigma_rate, self.noise)
 
     @property
     def denoised(self) -> Points:
@@ -76,12 +75,13 @@ class Prediction:
         if self.kind == "velocity":
             if self._at_data_end():
                 return self.x  # sigma = 0 and, on root-like paths, an infinite rate: 0 * inf below
-            return (level.sigma_rate / level.wronskian) * self.x - (
-                level.sigma / level.wronskian
-            ) * self.tensor
+            return mixed(
+                level.sigma_rate / level.wronskian, self.x, -level.sigma / level.wronskian, self.tensor
+            )
         if self.kind == "noise":
-            return (self.x - level.sigma * self.tensor) / level.alpha
-        return (level.alpha * self.x - level.sigma * self.tensor) / (level.alpha**2 + level.sigma**2)
+            return mixed(1.0 / level.alpha, self.x, -level.sigma / level.alpha, self.tensor)
+        square = level.alpha**2 + level.sigma**2
+        return mixed(level.alpha / square, self.x, -level.sigma / square, self.tensor)
 
     @property
     def noise(self) -> Points:
@@ -90,12 +90,13 @@ class Prediction:
         if self.kind == "noise":
             return self.tensor
         if self.kind == "velocity":
-            return (level.alpha / level.wronskian) * self.tensor - (
-                level.alpha_rate / level.wronskian
-            ) * self.x
+            return mixed(
+                -level.alpha_rate / level.wronskian, self.x, level.alpha / level.wronskian, self.tensor
+            )
         if self.kind == "denoised":
-            return (self.x - level.alpha * self.tensor) / sigma
-        return (level.sigma * self.x + level.alpha * self.tensor) / (level.alpha**2 + level.sigma**2)
+            return mixed(1.0 / sigma, self.x, -level.alpha / sigma, self.tensor)
+        square = level.alpha**2 + level.sigma**2
+        return mixed(level.sigma / square, self.x, level.alpha / square, self.tensor)
 
     @property
     def score(self) -> Points:
@@ -114,6 +115,13 @@ class Prediction:
                 f"`{view}` needs sigma > 0; at t = 0 the state is the data itself: ask at a later t"
             )
         return sigma
+
+
+def mixed(a: Scalars, x: Tensor, b: Scalars, y: Tensor) -> Tensor:
+    """The sum a x + b y, in as few passes over the numbers as a and b allow: small batches feel each of them."""
+    if isinstance(a, Tensor) or isinstance(b, Tensor):
+        return a * x + b * y
+    return torch.add(x if a == 1.0 else a * x, y, alpha=b)
 
 
 class AbstractField(ABC):

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import torch
 
-from explorer.maths.fields import Prediction
+from explorer.maths.fields import Prediction, mixed
 from explorer.maths.paths import Level
 from explorer.maths.samplers.base import AbstractSampler, CountedField, noise_like, setting
 from explorer.maths.shapes import Points
@@ -54,7 +54,7 @@ def renoised(prediction: Prediction, ahead: Level, eta: float, generator: torch.
     """The prediction's clean part and noise part in the shares of ``ahead``, eta of the noise drawn anew."""
     clean, noise = prediction.denoised, prediction.noise
     if eta == 0:
-        return ahead.alpha * clean + ahead.sigma * noise
+        return mixed(ahead.alpha, clean, ahead.sigma, noise)
     fresh = 1.0 - shrink(prediction.level, ahead) ** 2
     kept = ahead.alpha * clean + ahead.sigma * sqrt(1.0 - eta * eta * fresh) * noise
     return kept + ahead.sigma * eta * sqrt(fresh) * noise_like(clean, generator)
