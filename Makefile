@@ -47,7 +47,7 @@ check: $(VENV)/.dev ## Style, types, rooms: what takes seconds
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy && $(BIN)/lint-imports
 
 shots: $(VENV)/.dev ## Take the screenshots of docs/ anew
-	@$(BIN)/python docs/shots.py
+	@$(BIN)/python -m docs.shots
 
 bench: $(VENV)/.dev ## Run the benchmarks and print their tables
 	@$(BIN)/python -m benchmarks

@@ -64,8 +64,11 @@ class Plan:
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """Lo x, lo y, hi x, hi y of the picture."""
-        return (self.target and self.target.box) or PLAIN_BOX
+        """The part of the plane that is drawn: all of the data, and the noise but for its outermost."""
+        if self.reference is None or len(self.shape) != 1:
+            return PLAIN_BOX
+        x, y = (max(NOISE_REACH, 1.06 * float(self.reference[:, axis].abs().max())) for axis in (0, 1))
+        return (-x, -y, x, y)
 
 
 def planned(state: ScrubState, shelf: Shelf, device: str = "cpu") -> Plan:

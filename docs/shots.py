@@ -1,0 +1,125 @@
+"""Take the pictures of docs/ anew: ``make shots``. Needs a Chromium; nothing leaves the machine."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from benchmarks.browser import browser, free_port
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+DASHBOARD = {
+    "scrub": (1440, 900, "light", ""),
+    "scrub_dark": (1440, 900, "dark", ""),
+    "scrub_small": (1024, 700, "light", ""),
+    "compare": (1440, 900, "light", "?v=1&lab=scrub&compare=1&steps=10&steps_2=19&at=0.05"),
+    "digits": (1440, 900, "light", "?v=1&lab=scrub&target=digits&n=64&model=digits/unet&at=0.4"),
+}
+"""Name -> width, height, colour scheme, query."""
+JUPYTER = [
+    "--no-browser",
+    "--ip=127.0.0.1",
+    "--allow-root",
+    "--IdentityProvider.token=",
+    "--LabApp.news_url=None",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.extension_manager=readonly",
+    "--LabApp.expose_app_in_browser=True",
+]
+
+
+def main() -> None:
+    """All pictures, or those named on the command line."""
+    wanted = sys.argv[1:] or [*DASHBOARD, "notebook"]
+    with browser() as chromium:
+        if set(wanted) & set(DASHBOARD):
+            _dashboard(chromium, [name for name in wanted if name in DASHBOARD])
+        if "notebook" in wanted:
+            _notebook(chromium)
+
+
+def _dashboard(chromium: Browser, names: list[str]) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "explorer.cli", "serve", "--no-open", "--port", str(port)]
+    with _running(command, f"http://127.0.0.1:{port}/") as url:
+        for name in names:
+            width, height, scheme, query = DASHBOARD[name]
+            page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            page.goto(url + query)
+            page.locator("[data-drawn]:not([data-drawn='0'])").first.wait_for(timeout=60_000)
+            page.wait_for_timeout(3000)
+            _save(page, name)
+
+
+def _notebook(chromium: Browser) -> None:
+    port = free_port()
+    with tempfile.TemporaryDirectory() as home:
+        settings = {"JUPYTER_CONFIG_DIR": home, "JUPYTER_DATA_DIR": home, "JUPYTER_RUNTIME_DIR": home}
+        options = [f"--port={port}", f"--ServerApp.root_dir={ROOT / 'notebooks'}"]
+        command = [sys.executable, "-m", "jupyterlab", *JUPYTER, *options]
+        with _running(command, f"http://127.0.0.1:{port}/api", settings) as url:
+            page = chromium.new_page(viewport={"width": 1440, "height": 1000})
+            page.goto(url.replace("/api", "/lab/tree/01_scrub.ipynb?reset"))
+            page.wait_for_function(
+                "() => window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')"
+            )
+            page.evaluate("() => void jupyterapp.commands.execute('application:toggle-left-area')")
+            page.evaluate("() => void jupyterapp.commands.execute('notebook:run-all-cells')")
+            page.locator("[data-drawn]:not([data-drawn='0'])").first.wait_for(timeout=120_000)
+            page.wait_for_timeout(6000)
+            page.locator(".jp-Cell").first.scroll_into_view_if_needed()
+            _save(page, "notebook")
+
+
+def _save(page: Page, name: str) -> None:
+    page.screenshot(path=HERE / f"{name}.png")
+    print(f"docs/{name}.png")
+    page.close()
+
+
+@contextmanager
+def _running(command: list[str], url: str, settings: dict[str, str] | None = None) -> Iterator[str]:
+    """A server for as long as it is needed."""
+    server = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **(settings or {})},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(url, server)
+        yield url
+    finally:
+        server.send_signal(signal.SIGTERM)
+        try:
+            server.wait(15)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+def _wait_for(url: str, server: subprocess.Popen) -> None:
+    from urllib.error import URLError
+    from urllib.request import urlopen
+
+    for _ in range(240):
+        if server.poll() is not None:
+            raise SystemExit(f"the server ended with {server.returncode} before it answered")
+        try:
+            urlopen(url, timeout=5).read()
+            return
+        except (URLError, OSError):
+            time.sleep(0.5)
+    raise SystemExit(f"{url} did not answer within two minutes")
+
+
+if __name__ == "__main__":
+    main()
