@@ -1,0 +1,269 @@
+"""``ex.scrub``: a live sampler in a notebook cell, over a target, a field, one's own network or a recorded run."""
+
+import json
+import math
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+
+from explorer.export import write_atomically
+from explorer.labs.scene import Done, Event, Projector, Status
+from explorer.labs.scrub import ScrubLab, ScrubState
+from explorer.labs.scrub.loaded import Trajectory
+from explorer.stage import Feed, Stage, to_html
+from explorer.stage.feed import new_run_id
+from explorer.widgets.desk import Desk
+from explorer.widgets.foot import Foot
+from explorer.widgets.rail import Rail
+from explorer.widgets.runner import Runner
+from explorer.widgets.shown import Live, Recorded
+
+FIRST_LAUNCHED_SLOT = 100
+TOLD_EVERY = 0.1
+"""Seconds between two changes of the last line while a run streams."""
+
+
+def scrub(
+    thing: Any, *others: Trajectory, height: int = 600, device: str | None = None, **choices: Any
+) -> "Scrub":
+    """The stage in a cell, its controls beside it; the run starts at once and the cell returns.
+
+    ``thing`` is a target or its name, a field (``target.field("vp")``, ``ex.NetworkField(module, ...)``), the name
+    of a shipped network, or a recorded run (``ex.record``, ``ex.Trajectory.load``, ``ex.trajectory``), beside which
+    ``others`` may hold a second one. ``choices`` are those of the controls: ``sampler="heun"``, ``steps=20``,
+    ``n=2000``, ``seed=42``, ``path="linear"``, ``compare=True``, ``sampler_2="euler"`` and so on; ``target=`` says
+    what a field of one's own was trained on. ``height`` is in CSS pixels; ``device`` is where the field lives.
+
+    Raises:
+        ValueError: one sentence, for a thing that cannot be shown or a choice that cannot be.
+    """
+    if isinstance(thing, Trajectory) or others:
+        return Scrub(Recorded((thing, *others), choices), height)
+    desk = Desk(ScrubLab())
+    return Scrub(Live(desk, desk.state_of(thing, choices), device), height)
+
+
+class Scrub(widgets.VBox):
+    """A cell that scrubs. Works with no browser too: ``wait``, ``record`` and ``export`` need none."""
+
+    def __init__(self, shown: Live | Recorded, height: int = 600):
+        self._shown = shown
+        self._live = shown if isinstance(shown, Live) else None
+        self._feed = Feed()
+        self._projector = Projector(self._feed, new_run_id)
+        self._screen = threading.RLock()
+        self._runs, self._launches = Runner("scrub-run"), Runner("scrub-launch")
+        self._watched: set[threading.Thread] = set()
+        self._slots, self._told, self._cursor = FIRST_LAUNCHED_SLOT, 0.0, None
+        self._is_running, self._line = False, ""
+        self.fault: Exception | None = None
+        """What broke the last run, for those who want its traceback."""
+        self._stage = Stage(self._feed, height=height)
+        self._foot = Foot({"cancel": self.cancel, "export": self._download})
+        self._rail = self._live and Rail(self._live.desk, self._live.state, self._asked)
+        super().__init__([self._laid_out(height), self._foot])
+        self.add_class("ex-scrub")
+        self._stage.observe(self._hear_pick, "picked")
+        self._stage.observe(self._hear_cursor, "cursor")
+        self._run()
+
+    def _laid_out(self, height: int) -> widgets.HBox:
+        self._stage.add_class("ex-stage")
+        if self._rail is not None:
+            self._rail.layout.max_height = f"{height}px"
+        body = widgets.HBox([part for part in (self._rail, self._stage) if part is not None])
+        body.add_class("ex-body")
+        return body
+
+    # --- what a person asks in code ---
+
+    @property
+    def state(self) -> ScrubState | None:
+        """The choices that are shown; None for recorded runs."""
+        return self._live and self._live.state
+
+    @property
+    def record(self) -> Any:
+        """The finished record of what is shown; waits for it.
+
+        Raises:
+            ValueError: when the run failed, with its sentence.
+        """
+        self.wait()
+        if self._projector.done is None:
+            raise ValueError(f"there is no finished run: {self.status}")
+        return self._projector.done.record
+
+    @property
+    def run(self) -> Trajectory:
+        """The first run as a trajectory; waits for it."""
+        record = self.record
+        return record.runs[0] if isinstance(self._shown, Recorded) else record.panes[0].run
+
+    @property
+    def status(self) -> str:
+        """How it is doing, in words."""
+        status = self._feed.status
+        return status["text"] or status["kind"]
+
+    def choose(self, name: str, value: Any) -> None:
+        """Make one choice, as the controls do; a run that is under way gives way to the new one.
+
+        Raises:
+            ValueError: one sentence, for a choice that cannot be.
+        """
+        if self._live is None:
+            raise ValueError("a recorded run has no controls; give its field instead, as in ex.scrub(field)")
+        if self._live.choose(name, value):
+            self._run()
+        self._note("")
+
+    def cancel(self) -> None:
+        """End the run at its next step; what was computed by then still scrubs."""
+        self._runs.cancel()
+
+    def wait(self, timeout: float | None = None) -> "Scrub":
+        """Wait until nothing is computed any more.
+
+        Raises:
+            TimeoutError: when ``timeout`` seconds were too few.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        for runner in (self._runs, self._launches):
+            if not runner.wait(None if until is None else max(0.0, until - time.monotonic())):
+                raise TimeoutError(f"not finished within {timeout} s: {self.status}")
+        self._stage.pump()
+        return self
+
+    def recipe(self) -> str:
+        """The few lines of Python that give the same run with no widget."""
+        return self._shown.recipe
+
+    def export(self, file: str | Path) -> Path:
+        """Write one HTML file under 5 MB that scrubs with no Python and no network; waits for the run.
+
+        Raises:
+            ValueError: when there is nothing to show, or the file cannot be written.
+        """
+        self.wait()
+        return write_atomically(Path(file), self._page())
+
+    def close(self) -> None:
+        """End what is computed and take the widgets away."""
+        for runner in (self._launches, self._runs):
+            runner.cancel()
+            runner.drop()
+        for widget in (self._stage, self._foot):
+            widget.close()
+        super().close()
+
+    # --- runs ---
+
+    def _run(self) -> None:
+        self._launches.drop()
+        self._runs.drop()
+        self._projector.done, self.fault = None, None
+        self._is_running = True
+        self._tell()
+        self._watch(self._runs.ask(self._shown.make(), self._show, self._fail))
+
+    def _watch(self, thread: threading.Thread) -> None:
+        self._watched = {known for known in self._watched if known.is_alive()}
+        if thread not in self._watched:
+            self._watched.add(thread)
+            self._stage.watch(thread)
+
+    def _show(self, event: Event) -> None:
+        with self._screen:
+            self._projector.show(event)
+            if isinstance(event, Status):
+                self._line = event.text
+            if isinstance(event, Done):
+                self._is_running = False
+                ended = self._feed.status
+                self._line = event.footer if ended["kind"] == "done" else f"{ended['text']} · {event.footer}"
+            if isinstance(event, Done) or time.monotonic() - self._told > TOLD_EVERY:
+                self._tell()
+
+    def _fail(self, fault: Exception) -> None:
+        with self._screen:
+            self.fault, self._is_running, self._line = fault, False, "failed"
+            self._projector.show(Status("failed", self._shown.said(fault)))
+            self._tell()
+
+    def _tell(self, is_busy: bool = False) -> None:
+        self._told = time.monotonic()
+        self._foot.tell(
+            line=self._line,
+            running=self._is_running,
+            busy=is_busy,
+            can_export=not self._is_running and self._projector.done is not None,
+            recipe=self.recipe(),
+        )
+
+    # --- what a person asks on the page ---
+
+    def _asked(self, name: str, value: Any) -> None:
+        try:
+            self.choose(name, value)
+        except ValueError as fault:
+            self._note(str(fault))
+
+    def _note(self, words: str) -> None:
+        if self._live is not None and self._rail is not None:
+            self._rail.update(self._live.state, words)
+        else:
+            self._line = words
+            self._tell()
+
+    def _hear_cursor(self, change: dict[str, Any]) -> None:
+        self._cursor = min(1.0, max(0.0, change["new"]))
+
+    def _hear_pick(self, change: dict[str, Any]) -> None:
+        picked = _launch_in(change["new"])
+        if picked is None or self._live is None:
+            return
+        self._slots += 1
+        make = self._live.launch(*picked, self._slots)
+        self._watch(self._launches.ask(make, self._show, lambda fault: self._note(self._shown.said(fault))))
+
+    def _download(self) -> None:
+        try:
+            self._foot.give(f"{_file_name(self._shown.name)}.html", self._page())
+        except ValueError as fault:
+            self._note(str(fault))
+        self._tell()
+
+    def _page(self) -> bytes:
+        layers = json.loads(self._stage.layers)
+        return to_html(self._feed, cursor=self._cursor, layers=layers).encode()
+
+    # --- words ---
+
+    def __repr__(self) -> str:
+        """Name what is shown and nothing that changes from run to run."""
+        return f"Scrub({self._shown.name})" if hasattr(self, "_shown") else "Scrub()"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        sentence = f"{self!r}: run this cell again to scrub it; a saved notebook keeps no frames."
+        return {**super()._repr_mimebundle_(**kwargs), "text/plain": sentence}
+
+
+def _launch_in(text: str) -> tuple[list[float], float, int] | None:
+    """Place, share and pane of a click; None for anything else, since it comes from outside."""
+    try:
+        picked = json.loads(text)
+        x, share, pane = picked["x"], picked["share"], picked["pane"]
+        numbers = [float(number) for number in (*x, share)]
+    except (ValueError, TypeError, KeyError):
+        return None
+    if picked["what"] != "launch" or len(numbers) != 3 or not all(map(math.isfinite, numbers)):
+        return None
+    return (numbers[:2], numbers[2], pane) if type(pane) is int and 0 <= numbers[2] <= 1 else None
+
+
+def _file_name(words: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in words).replace("__", "_").strip("_")
