@@ -1,0 +1,85 @@
+"""How well a trained field samples, with as little noise in the figure as can be.
+
+2,048 samples start from a scrambled Sobol set sent through the Gaussian's inverse distribution; data has equal
+counts in every component. With plain draws the exact field itself scores .155 on eight Gaussians, so .057.
+Source: distillation sheet, sections 4 and 7.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from explorer.maths.fields import AbstractField
+from explorer.maths.metrics import sliced_w2, w2
+from explorer.maths.samplers import record
+from explorer.maths.targets import AbstractTarget
+
+START_SEED, DATA_SEED = 11, 31
+POINTS = 2048
+NEIGHBOUR = 3
+"""A ball around a point reaches its neighbour of this rank."""
+
+
+def sobol_noise(n: int, shape: tuple[int, ...], seed: int = START_SEED) -> Tensor:
+    """Standard Gaussian noise [n, *shape] (float32) that fills the space evenly."""
+    dims = torch.Size(shape).numel()
+    even = torch.quasirandom.SobolEngine(dims, scramble=True, seed=seed).draw(n, dtype=torch.float64)
+    return torch.special.ndtri(even.clamp(1e-9, 1 - 1e-9)).float().reshape(n, *shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Protocol:
+    """The fixed noise and data that every field of one target is measured with."""
+
+    target: AbstractTarget
+    n: int = POINTS
+
+    def samples(self, field: AbstractField, sampler: str = "euler", steps: int = 100) -> Tensor:
+        """What the field makes of the fixed noise [n, *shape]."""
+        return record(field, sampler, steps=steps, noise=sobol_noise(self.n, self.target.shape)).states[-1]
+
+    @property
+    def data(self) -> Tensor:
+        """The fixed data [n, *shape]."""
+        return self.target.stratified(self.n, DATA_SEED)
+
+
+def figures_of(field: AbstractField, target: AbstractTarget) -> dict[str, float]:
+    """What a network's card says of it: distances in the units of x, shares in [0, 1].
+
+    On the plane: W2 to the data after 100 and 8 Euler steps, the exact field's W2 under the same protocol, and the
+    quick sliced distance. For images: precision and recall among k-nearest-neighbour balls, and W2.
+    """
+    if len(target.shape) > 1:
+        return _of_images(field, target)
+    protocol = Protocol(target)
+    data, made = protocol.data, protocol.samples(field)
+    return {
+        "w2": w2(made, data),
+        "w2_at_8_evals": w2(protocol.samples(field, steps=8), data),
+        "w2_of_exact_field": w2(protocol.samples(target.field(field.path), "heun"), data),
+        "sliced_w2": sliced_w2(made, data),
+    }
+
+
+def _of_images(field: AbstractField, target: AbstractTarget) -> dict[str, float]:
+    protocol = Protocol(target, 898)
+    data, made = target.stratified(1797, DATA_SEED), protocol.samples(field, steps=50)
+    real, other = data.chunk(2)
+    return {
+        "precision": share_inside(made, real),
+        "recall": share_inside(real, made),
+        "w2": w2(made, real),
+        "w2_of_data": w2(other, real),
+    }
+
+
+def share_inside(points: Tensor, others: Tensor) -> float:
+    """The share of points inside the ball of some other, whose radius is its third neighbour's distance.
+
+    Source: Kynkaanniemi et al. 2019, arXiv:1904.06991.
+    """
+    points, others = points.flatten(1), others.flatten(1)
+    radii = torch.cdist(others, others).kthvalue(NEIGHBOUR + 1, dim=1).values  # the first is itself
+    return float((torch.cdist(points, others) <= radii).any(1).float().mean())

@@ -1,0 +1,213 @@
+"""``sampler-explorer train``: train networks as the shipped ones were, with a bar, and go on after an interrupt."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from explorer.maths.fields import Predicts
+from explorer.maths.files import sweep
+from explorer.maths.names import nearest
+from explorer.maths.paths import PATHS, as_path
+from explorer.maths.targets import TARGETS, as_target
+from explorer.maths.training import Problem, Schedule, TrainProgress, figures_of, train_flow
+from explorer.models.architectures import built
+from explorer.models.card import Card
+from explorer.models.checkpoints import field_from, read_card, save_network
+from explorer.models.zoo import CATALOGUE, MLP, UNET, Entry
+
+DROP = 0.15
+"""Share of a conditional network's batch that is trained without its class."""
+SAME = ("architecture", "target", "path", "predicts", "steps", "batch", "learning_rate", "seed")
+"""What must agree for a file to be the network that was asked for."""
+
+
+def add_train_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command, on its parser."""
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="a target (two_moons) or a shipped network (two_moons/vp)"
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="every shipped network, as it was trained (about half an hour)"
+    )
+    parser.add_argument("--path", choices=list(PATHS), help="how data and noise are mixed (linear)")
+    parser.add_argument(
+        "--predicts",
+        choices=get_args(Predicts),
+        help="what the network gives (velocity on straight paths, v on others)",
+    )
+    parser.add_argument("--steps", type=int, help="updates of the weights")
+    parser.add_argument("--batch", type=int, help="samples an update")
+    parser.add_argument("--learning-rate", type=float, help="Adam's, at its highest")
+    parser.add_argument("--seed", type=int, help="of first weights, data and noise")
+    parser.add_argument("--out", type=Path, default=Path("networks"), help="folder to write to (networks)")
+
+
+def run_train_command(args: argparse.Namespace) -> int:
+    """Run the command with parsed arguments; its exit status."""
+    names = [*(CATALOGUE if args.all else ()), *args.names]
+    run_train(
+        names,
+        device=args.device,
+        out=args.out,
+        path=args.path,
+        predicts=args.predicts,
+        steps=args.steps,
+        batch=args.batch,
+        learning_rate=args.learning_rate,
+        seed=args.seed,
+    )
+    return 0
+
+
+def run_train(
+    names: Sequence[str],
+    *,
+    device: str = "cpu",
+    out: Path = Path("networks"),
+    path: str | None = None,
+    predicts: Predicts | None = None,
+    steps: int | None = None,
+    batch: int | None = None,
+    learning_rate: float | None = None,
+    seed: int | None = None,
+) -> list[Path]:
+    """Train each named network into ``out``; the files. What is not given is the shipped network's own setting.
+
+    A run that was interrupted goes on; a network that is there with the same settings is left as it is.
+
+    Raises:
+        ValueError: for names and settings that cannot be, a folder that cannot be written, a run that diverged.
+        KeyboardInterrupt: after saying how to go on.
+    """
+    if not names:
+        raise ValueError("`names` must hold at least one target or network; give two_moons, or --all")
+    settings: dict[str, object] = {"path": path, "predicts": predicts, "steps": steps, "batch": batch}
+    settings |= {"learning_rate": learning_rate, "seed": seed}
+    given = {name: value for name, value in settings.items() if value is not None}
+    entries = [_entry(name, given) for name in names]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise ValueError(f"cannot make the folder {out.name!r}: {fault.strerror}; choose another") from None
+    sweep(out)
+    with _one_thread():
+        return [_trained(entry, out, device) for entry in entries]
+
+
+def _entry(name: str, given: dict) -> Entry:
+    """The settings of a named network, or of a target's usual one, with what was given in their place."""
+    if name in CATALOGUE:
+        return replace(CATALOGUE[name], **given)
+    target = TARGETS[nearest("name", name, [*TARGETS, *CATALOGUE])] if name not in TARGETS else TARGETS[name]
+    path = given.get("path", "linear")
+    for entry in CATALOGUE.values():
+        if (entry.target, entry.path) == (name, path):
+            return replace(entry, **given)
+    predicts: Predicts = "velocity" if path in ("linear", "trig") else "v"
+    architecture = MLP if len(target.shape) == 1 else UNET
+    usual = Entry(f"{name}/{path}", "", name, path, predicts, architecture)
+    return replace(usual, **given)
+
+
+def _trained(entry: Entry, out: Path, device: str) -> Path:
+    file, state = out / entry.file_name, out / entry.file_name.replace(".safetensors", ".training")
+    if _is_there(file, entry):
+        print(f"{entry.name}: {file} is there already with these settings; remove it to train it again")
+        return file
+    problem = Problem(
+        as_target(entry.target), as_path(entry.path), entry.predicts, DROP if entry.is_conditional else None
+    )
+    schedule = Schedule(entry.steps, entry.batch, entry.learning_rate, entry.seed)
+    network = built(entry.architecture, entry.seed)
+    last = _followed(train_flow(network, problem, schedule, device=device, state_file=state), entry)
+    if last.ended is not None and last.ended.kind == "diverged":
+        state.unlink(missing_ok=True)
+        raise ValueError(f"{entry.name} {last.ended.text}; nothing was written")
+    network = last.network.cpu()
+    card = save_network(file, network, _card(entry, last, network))
+    state.unlink(missing_ok=True)
+    print(told(entry.name, card, file))
+    return file
+
+
+def _followed(records: Iterator[TrainProgress], entry: Entry) -> TrainProgress:
+    """The last record of a run whose bar is drawn as it goes."""
+    with tqdm(total=entry.steps, desc=entry.name, unit="step", disable=None) as bar:
+        try:
+            for last in records:
+                bar.update(last.step - bar.n)
+                bar.set_postfix(loss=f"{last.loss:.3f}", refresh=False)
+        except KeyboardInterrupt:
+            bar.close()
+            records.close()  # type: ignore[attr-defined] # a generator: it saves as it closes
+            print(f"\n{entry.name}: interrupted near step {bar.n}; the same command goes on from there")
+            raise
+    return last
+
+
+def _is_there(file: Path, entry: Entry) -> bool:
+    try:
+        card = read_card(file)
+    except ValueError:
+        return False
+    return all(getattr(card, name) == getattr(entry, name) for name in SAME)
+
+
+def _card(entry: Entry, last: TrainProgress, network: nn.Module) -> Card:
+    """The card of a finished run, its figures measured."""
+    target = last.problem.target
+    card = Card(
+        architecture=dict(entry.architecture),
+        target=entry.target,
+        path=entry.path,
+        predicts=entry.predicts,
+        shape=target.shape,
+        labels=target.labels if entry.is_conditional else (),
+        steps=entry.steps,
+        batch=entry.batch,
+        learning_rate=entry.learning_rate,
+        seed=entry.seed,
+        seconds=round(last.seconds, 1),
+        loss=last.loss,
+        command=_command(entry),
+        torch=torch.__version__,
+    )
+    figures = figures_of(field_from(network, card), target)
+    return replace(card, figures={name: round(value, 4) for name, value in figures.items()})
+
+
+def _command(entry: Entry) -> str:
+    """The command that trains it, whatever the catalogue will say one day."""
+    names = ("path", "predicts", "steps", "batch", "learning_rate", "seed")
+    settings = (f"--{name.replace('_', '-')} {getattr(entry, name)}" for name in names)
+    return " ".join(["sampler-explorer train", entry.target, *settings])
+
+
+def told(name: str, card: Card, file: Path) -> str:
+    """A card as a few lines for the terminal."""
+    figures = "  ".join(f"{what} {value:.3g}" for what, value in card.figures.items())
+    return (
+        f"{name}: {file}\n"
+        f"  {card.target} on the {card.path} path, predicts {card.predicts}; {card.steps} steps of {card.batch}, "
+        f"seed {card.seed}, {card.seconds:g} s, loss {card.loss:.4g}\n"
+        f"  {figures}\n"
+        f"  weights sha256 {card.weights}"
+    )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums are added in one order only, so that a run repeats bit for bit."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
