@@ -18,30 +18,15 @@ def show(title: str, rows: Sequence[tuple[str, float, float, str]]) -> None:
     print("|---|---|---|---|")
     for what, measured, bound, unit in rows:
         verdict = "reached" if measured <= bound else "**missed**"
-        print(f"| {what} | {measured:.3g} {unit} | at most {bound:g} {unit} | {verdict} |")
+        print(f"| {what} | {measured:.4g} {unit} | at most {bound:g} {unit} | {verdict} |")
 
 
-def interleaved(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median CPU-clock seconds of each work, run in turn so that the machine's drift meets all alike."""
-    spent: dict[str, list[float]] = {name: [] for name in works}
-    for work in works.values():
-        work()
-    for _ in range(rounds):
-        for name, work in works.items():
+def ratio_of_medians(work: Callable[[], object], floor: Callable[[], object], rounds: int) -> float:
+    """Median CPU seconds of ``work`` over that of ``floor``, run in turn so that the machine's drift meets both."""
+    spent: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds + 1):  # the first round warms up
+        for each, times in zip((work, floor), spent, strict=True):
             begun = time.thread_time()
-            work()
-            spent[name].append(time.thread_time() - begun)
-    return {name: statistics.median(times) for name, times in spent.items()}
-
-
-def paired_ratio(work: Callable[[], object], floor: Callable[[], object], rounds: int) -> float:
-    """Median over rounds of work / floor, the two run in turn within each round."""
-    ratios = []
-    work(), floor()
-    for _ in range(rounds):
-        begun = time.thread_time()
-        work()
-        middle = time.thread_time()
-        floor()
-        ratios.append((middle - begun) / (time.thread_time() - middle))
-    return statistics.median(ratios)
+            each()
+            times.append(time.thread_time() - begun)
+    return statistics.median(spent[0][1:]) / statistics.median(spent[1][1:])
