@@ -20,7 +20,8 @@ from explorer.app.access import ARGUMENT, Refused, TokenAccess
 from explorer.app.doors import Nothing, PageDoor, SocketDoor
 from explorer.app.page import build
 from explorer.labs import LABS
-from explorer.labs.gate import BATCH, Gate, content_key
+from explorer.labs.gate import BATCH, Gate
+from explorer.labs.kept import content_key
 from explorer.labs.shelf import Shelf
 
 log = logging.getLogger(__name__)

@@ -11,9 +11,11 @@ from typing import Any
 
 from explorer.labs.base import AbstractLab
 from explorer.labs.controls import Seed
-from explorer.labs.gate import Gate, content_key
+from explorer.labs.gate import Gate
+from explorer.labs.kept import content_key
 from explorer.labs.scene import Begin, Done, Event, Projector, Status
 from explorer.labs.shelf import Shelf
+from explorer.labs.strokes import points_of
 from explorer.labs.url import link_of, opened
 from explorer.stage.feed import Feed, new_run_id
 
@@ -30,6 +32,8 @@ HINTS = {
 LAUNCHES_AT_ONCE = 4
 FIRST_LAUNCHED_SLOT = 100
 LONGEST_ASK, MOST_ASKS = 4000, 8
+LONGEST_PICK = 40_000
+"""Characters of what was done on the stage: room for a drawn target."""
 UNREAD = "what the page asked cannot be read; reload it"
 
 
@@ -128,9 +132,12 @@ class Visit:
         self.layers = [layer for layer in HINTS if layer in wanted]
 
     def pick(self, text: str) -> None:
-        """What was clicked on the stage: a particle launched from there."""
-        picked = asked_of(text)
+        """What was done on the stage: a target drawn, or a particle launched by a click."""
+        picked = asked_of(text, LONGEST_PICK)
         if picked.get("what") == "follow":
+            return
+        if picked.get("what") == "draw":
+            self.choose("target", self.shelf.put_points(points_of(picked.get("points"))))
             return
         x: Any = picked.get("x")
         share: Any = picked.get("share")
@@ -195,9 +202,9 @@ class Visit:
         return [(name, name in self.layers, HINTS[name]) for name in names]
 
 
-def asked_of(text: object) -> Mapping[str, Any]:
+def asked_of(text: object, longest: int = LONGEST_ASK) -> Mapping[str, Any]:
     """What the page says, as an object; it comes from outside and may be anything."""
-    asked = _read(text)
+    asked = _read(text, longest)
     if not isinstance(asked, dict):
         raise ValueError(UNREAD)
     return asked
@@ -213,9 +220,9 @@ def asks_of(text: object, after: int) -> list[Mapping[str, Any]]:
     return sorted((ask for ask in asks if ask["n"] > after), key=lambda ask: ask["n"])
 
 
-def _read(text: object) -> Any:
-    if not isinstance(text, str) or len(text) > LONGEST_ASK:
-        raise ValueError(f"a page may ask with {LONGEST_ASK:,} characters, no more")
+def _read(text: object, longest: int = LONGEST_ASK) -> Any:
+    if not isinstance(text, str) or len(text) > longest:
+        raise ValueError(f"a page may ask with {longest:,} characters, no more")
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -6,17 +6,14 @@ event, so within one step of its solver. Work is done on the gate's own threads,
 visitor, so that a long run holds nobody up.
 """
 
-import hashlib
 import itertools
-import json
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
-from explorer import __version__
 from explorer.labs.faults import told
+from explorer.labs.kept import Kept
 from explorer.labs.scene import Event, Status
 
 Stopping = Callable[[], bool]
@@ -160,7 +157,7 @@ class Gate:
         self._flights: dict[str, _Flight] = {}
         self._newest: dict[tuple[str, str], Ticket] = {}
         self._generations = itertools.count(1)
-        self._kept = _Kept(kept)
+        self._kept = Kept(kept)
         self._is_closed = False
         self.runs = 0
         """Computations that were begun: what single flight and the cache save can be counted."""
@@ -295,47 +292,3 @@ class Gate:
     def _forget(self, flight: _Flight) -> None:
         if self._flights.get(flight.key) is flight:
             del self._flights[flight.key]
-
-
-class _Kept:
-    """Finished runs by key, within a number of bytes."""
-
-    def __init__(self, bound: int):
-        self._bound, self._bytes = bound, 0
-        self._runs: OrderedDict[str, tuple[list[Event], int]] = OrderedDict()
-
-    def get(self, key: str) -> list[Event] | None:
-        if key not in self._runs:
-            return None
-        self._runs.move_to_end(key)
-        return self._runs[key][0]
-
-    def put(self, key: str, events: list[Event]) -> None:
-        size = weight(events)
-        if size > self._bound or key in self._runs:
-            return
-        self._runs[key] = (events, size)
-        self._bytes += size
-        while self._bytes > self._bound:
-            self._bytes -= self._runs.popitem(last=False)[1][1]
-
-
-def weight(thing: Any) -> int:
-    """About how many bytes events, records and the arrays within them take."""
-    if isinstance(size := getattr(thing, "nbytes", None), int):
-        return size
-    if is_dataclass(thing) and not isinstance(thing, type):
-        return 64 + sum(weight(getattr(thing, each.name)) for each in fields(thing))
-    if isinstance(thing, dict):
-        return 64 + sum(weight(key) + weight(value) for key, value in thing.items())
-    if isinstance(thing, list | tuple):
-        return 64 + sum(map(weight, thing))
-    return len(thing) if isinstance(thing, str | bytes) else 32
-
-
-def content_key(what: str, device: str) -> str:
-    """A digest of all that a result depends on: the lab's own key, the code and the class of device."""
-    import torch
-
-    parts = [what, __version__, torch.__version__, device.split(":")[0]]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

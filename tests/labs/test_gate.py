@@ -11,7 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from explorer.labs.gate import AT_ONCE, INTERACTIVE, Gate, content_key, weight
+from explorer.labs.gate import AT_ONCE, INTERACTIVE, Gate
+from explorer.labs.kept import content_key, weight
 from explorer.labs.scene import Begin, Block, Done, Kind, Status
 
 

@@ -105,6 +105,7 @@ def test_dormand_prince_error_follows_its_tolerance(path):
         assert (run.states[run.times.tolist().index(end)] - truth).norm(dim=1).max() < 10 * tolerance
 
 
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("sampler", [EulerAncestral(), DDIM(eta=0.7), EulerMaruyama()], ids=str)
 def test_spread_of_random_samplers_converges_at_weak_order_one(sampler, path):
     """Exact in the sense that no sample is drawn: the variance is carried through the method's own steps."""
