@@ -1,0 +1,1 @@
+"""The documents, and the commands that write their tables and take their pictures."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from explorer.labs.shelf import Shelf
 from explorer.maths.fields import AbstractField
 from explorer.maths.paths import AbstractPath
 from explorer.maths.samplers.base import AbstractSampler, draw_noise
-from explorer.maths.targets import TARGETS, AbstractTarget, as_target
+from explorer.maths.targets import AbstractTarget, as_target
 from explorer.models.schedulers import as_any_sampler
 from explorer.models.zoo import from_catalogue
 
@@ -93,7 +94,7 @@ def planned(state: ScrubState, shelf: Shelf, device: str = "cpu") -> Plan:
 def second(state: ScrubState) -> ScrubState:
     """The state of the second pane alone."""
     changes = {"sampler": state.sampler_2, "path": state.path_2}
-    kept = {name: value for name, value in changes.items() if value != SAME}
+    kept: dict[str, Any] = {name: value for name, value in changes.items() if value != SAME}
     if "sampler" in kept:
         kept["eta"] = own_eta(state.sampler_2)
     values = vars(state) | kept | {"grid": state.grid_2, "steps": state.steps_2, "compare": False}
@@ -143,8 +144,3 @@ def _pane(state: ScrubState, shelf: Shelf, target: AbstractTarget | None, slot: 
     if not sampler.is_adaptive:
         times = sampler.times(field.path, state.grid, state.steps, latest)
     return Pane(slot, field, sampler, state.grid, state.steps, tuple(times))
-
-
-def targets_labels(state: ScrubState) -> tuple[str, ...]:
-    """The classes of the state's target."""
-    return tuple(TARGETS[state.target].labels) if state.target in TARGETS else ()
