@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
-from explorer.labs.controls import Choice, nearest
+from explorer.labs.controls import Choice
+from explorer.labs.known import CATALOGUE, PATHS, TARGETS, AbstractField, AbstractTarget, as_target, nearest
 from explorer.labs.scrub import ScrubLab, ScrubState
-from explorer.labs.scrub.plan import TARGETS, AbstractField, AbstractTarget, as_target, target_of
-from explorer.labs.scrub.state import ANY, CATALOGUE, EXACT, NO_TARGET, PATHS, PICTURES, SAME, is_own
+from explorer.labs.scrub.plan import target_of
+from explorer.labs.scrub.state import ANY, EXACT, NO_TARGET, PICTURES, SAME, is_own
 from explorer.labs.shelf import Shelf
 
 SECOND = ("sampler_2", "steps_2", "grid_2", "path_2")

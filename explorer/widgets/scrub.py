@@ -1,7 +1,6 @@
 """``ex.scrub``: a live sampler in a notebook cell, over a target, a field, one's own network or a recorded run."""
 
 import json
-import math
 import threading
 import time
 from pathlib import Path
@@ -9,19 +8,21 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from explorer.export import write_atomically
+from explorer.labs.known import Trajectory, write_atomically
 from explorer.labs.scene import Done, Event, Projector, Status
 from explorer.labs.scrub import ScrubLab, ScrubState
-from explorer.labs.scrub.loaded import Trajectory
 from explorer.stage import Feed, Stage, to_html
 from explorer.stage.feed import new_run_id
 from explorer.widgets.desk import Desk
 from explorer.widgets.foot import Foot
+from explorer.widgets.picked import Drawn, Launch, picked_in
 from explorer.widgets.rail import Rail
 from explorer.widgets.runner import Runner
 from explorer.widgets.shown import Live, Recorded
 
 FIRST_LAUNCHED_SLOT = 100
+ROOMY = 560
+"""From this height on a narrow cell may grow, so that charts under the picture do not take its room."""
 TOLD_EVERY = 0.1
 """Seconds between two changes of the last line while a run streams."""
 
@@ -63,7 +64,7 @@ class Scrub(widgets.VBox):
         """What broke the last run, for those who want its traceback."""
         self._stage = Stage(self._feed, height=height)
         self._foot = Foot({"cancel": self.cancel, "export": self._download})
-        self._rail = self._live and Rail(self._live.desk, self._live.state, self._asked)
+        self._rail = Rail(self._live.desk, self._live.state, self._asked) if self._live else None
         super().__init__([self._laid_out(height), self._foot])
         self.add_class("ex-scrub")
         self._stage.observe(self._hear_pick, "picked")
@@ -72,10 +73,10 @@ class Scrub(widgets.VBox):
 
     def _laid_out(self, height: int) -> widgets.HBox:
         self._stage.add_class("ex-stage")
-        if self._rail is not None:
-            self._rail.layout.max_height = f"{height}px"
         body = widgets.HBox([part for part in (self._rail, self._stage) if part is not None])
-        body.add_class("ex-body")
+        for name, holds in (("body", True), ("roomy", height >= ROOMY), ("bare", self._rail is None)):
+            if holds:
+                body.add_class(f"ex-{name}")
         return body
 
     # --- what a person asks in code ---
@@ -83,7 +84,7 @@ class Scrub(widgets.VBox):
     @property
     def state(self) -> ScrubState | None:
         """The choices that are shown; None for recorded runs."""
-        return self._live and self._live.state
+        return self._live.state if self._live else None
 
     @property
     def record(self) -> Any:
@@ -223,12 +224,22 @@ class Scrub(widgets.VBox):
         self._cursor = min(1.0, max(0.0, change["new"]))
 
     def _hear_pick(self, change: dict[str, Any]) -> None:
-        picked = _launch_in(change["new"])
-        if picked is None or self._live is None:
+        if self._live is None:
             return
+        try:
+            picked = picked_in(change["new"])
+        except ValueError as fault:
+            self._note(str(fault))
+            return
+        if isinstance(picked, Drawn):
+            self._asked("target", self._live.desk.shelf.put_points(picked.points))
+        elif picked is not None:
+            self._launch(self._live, picked)
+
+    def _launch(self, live: Live, click: Launch) -> None:
         self._slots += 1
-        make = self._live.launch(*picked, self._slots)
-        self._watch(self._launches.ask(make, self._show, lambda fault: self._note(self._shown.said(fault))))
+        make = live.launch(click.x, click.share, click.pane, self._slots)
+        self._watch(self._launches.ask(make, self._show, lambda fault: self._note(live.said(fault))))
 
     def _download(self) -> None:
         try:
@@ -252,17 +263,13 @@ class Scrub(widgets.VBox):
         return {**super()._repr_mimebundle_(**kwargs), "text/plain": sentence}
 
 
-def _launch_in(text: str) -> tuple[list[float], float, int] | None:
-    """Place, share and pane of a click; None for anything else, since it comes from outside."""
+def _drawing_in(text: str) -> object:
+    """The points of a drawn target, not checked yet; None for anything else."""
     try:
         picked = json.loads(text)
-        x, share, pane = picked["x"], picked["share"], picked["pane"]
-        numbers = [float(number) for number in (*x, share)]
-    except (ValueError, TypeError, KeyError):
+        return picked["points"] if picked["what"] == "draw" else None
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    if picked["what"] != "launch" or len(numbers) != 3 or not all(map(math.isfinite, numbers)):
-        return None
-    return (numbers[:2], numbers[2], pane) if type(pane) is int and 0 <= numbers[2] <= 1 else None
 
 
 def _file_name(words: str) -> str:
