@@ -39,7 +39,7 @@ class Page:
         room: dict[str, Any] = {"sizing_mode": "stretch_both", "margin": 0}
         self.rail, self.foot = Rail(**room), Foot(**room)
         self.stage = StageView(visit.feed, **room)
-        self._is_due, self._pumped = False, 0.0
+        self._is_loaded, self._is_due, self._pumped = False, False, 0.0
         self._answered = {"rail": 0, "foot": 0}
         visit.news = self.pump_soon
         visit.begin()
@@ -53,16 +53,25 @@ class Page:
     # --- from the gate to the browser ---
 
     def pump_soon(self) -> None:
-        """Something is new; from any thread. Many news become one message."""
-        if self._document is None:
-            self._pump()
-        elif not self._is_due:
+        """Something is new; from any thread. Many news become one message.
+
+        Before the page is loaded its document has no session to hear of it; `loaded` brings all that came by then.
+        """
+        if self._is_loaded and not self._is_due:
             self._is_due = True
             self._document.add_next_tick_callback(self._pump_paced)
 
-    async def _pump_paced(self) -> None:
-        await asyncio.sleep(max(0.0, self._pumped + PUMP_EVERY - time.monotonic()))
+    def loaded(self) -> None:
+        """The browser has the page: from now on news go out as they come."""
+        self._is_loaded = True
         self._pump()
+
+    def _pump_paced(self) -> None:
+        early = self._pumped + PUMP_EVERY - time.monotonic()
+        if early > 0:
+            self._document.add_timeout_callback(self._pump, 1 + int(1000 * early))
+        else:
+            self._pump()
 
     def _pump(self) -> None:
         self._is_due, self._pumped = False, time.monotonic()
@@ -75,7 +84,8 @@ class Page:
         After a choice it is said ``again``, even where nothing changed: the browser already shows what was refused.
         """
         stamp = {"said": time.monotonic_ns()} if again else {}
-        self.rail.content = json.dumps(content_of(self.visit) | stamp)
+        answered = {"answered": self._answered["rail"]}
+        self.rail.content = json.dumps(content_of(self.visit) | answered | stamp)
         self.foot.facts = json.dumps(
             self.visit.facts() | {"can_open": files.can_open(self.visit.lab)} | stamp
         )
@@ -181,6 +191,7 @@ def build(gate: Gate, device: str) -> pn.Template:
     page = Page(visit, document)
     if document is not None and document.session_context is not None:
         document.on_session_destroyed(lambda context: visit.leave())
+        pn.state.onload(page.loaded)
     return template_of(page)
 
 

@@ -45,7 +45,14 @@ def _control(visit: Visit, name: str, control: Control, values: Mapping[str, Any
     label = control.label
     if control.group == "compare":  # the heading says it already
         label = label.removeprefix("Second ").capitalize()
-    said = {"name": name, "label": label, "hint": control.hint, "more": control.more, "value": values[name]}
+    said = {
+        "name": name,
+        "label": label,
+        "spoken": control.label,
+        "hint": control.hint,
+        "more": control.more,
+        "value": values[name],
+    }
     match control:
         case Choice():
             options = visit.lab.options(dict(values), name, visit.shelf)

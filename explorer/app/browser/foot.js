@@ -117,9 +117,7 @@ class Foot {
     const facts = (this.facts = JSON.parse(this.model.get("facts")));
     this.line.textContent = facts.line;
     this.line.title = facts.line;
-    clearTimeout(this.late);
-    if (!facts.running) this.cancel.hidden = true;
-    else if (this.cancel.hidden) this.late = setTimeout(() => (this.cancel.hidden = false), LATE);
+    this.offerCancel(facts.running);
     this.open.hidden = !facts.can_open;
     for (const node of [this.save, this.export]) node.disabled = facts.running || !facts.has_run;
     if (facts.note !== this.said || facts.notes !== this.notes) this.say(facts.note);
@@ -127,6 +125,14 @@ class Foot {
     this.notes = facts.notes;
     for (const node of [this.save, this.export]) if (!facts.busy) node.textContent = node.dataset.words;
     document.dispatchEvent(new CustomEvent("explorer:link", { detail: facts.link }));
+  }
+
+  offerCancel(isRunning) {
+    if (isRunning && !this.late) this.late = setTimeout(() => (this.cancel.hidden = false), LATE);
+    if (isRunning) return;
+    clearTimeout(this.late);
+    this.late = 0;
+    this.cancel.hidden = true;
   }
 
   take() {

@@ -58,8 +58,9 @@ class Choice {
     this.select.addEventListener("change", () => rail.choose(control.name, this.select.value));
   }
 
-  set({ label, hint, options, value }) {
+  set({ label, spoken, hint, options, value }) {
     this.name.textContent = label;
+    this.select.setAttribute("aria-label", spoken);
     this.name.dataset.hint = hint;
     const text = JSON.stringify(options);
     if (text !== this.text) this.fill(options);
@@ -138,12 +139,12 @@ class Slider {
     this.name.textContent = control.label;
     this.name.dataset.hint = [control.hint, `${grouped(control.lo)} to ${grouped(control.hi)}`].filter(Boolean).join("; ");
     this.unit.textContent = control.unit;
-    this.range.setAttribute("aria-label", control.label);
+    this.range.setAttribute("aria-label", control.spoken);
     if (this.held) return;
     this.stops = stopsOf(control);
     this.range.max = this.stops.length - 1;
     this.range.value = this.stops.indexOf(control.value);
-    this.typed.set(control.value, `${control.label}, number`);
+    this.typed.set(control.value, `${control.spoken}, number`);
     this.follow();
   }
 
@@ -215,7 +216,8 @@ class Rail {
   }
 
   update() {
-    const { groups, layers } = JSON.parse(this.model.get("content"));
+    const { groups, layers, answered } = JSON.parse(this.model.get("content"));
+    if (answered < this.asked) return; // an answer to an older choice must not undo a newer one under the hand
     const hidden = groups.flatMap((group) => group.controls).filter((control) => control.more);
     place(this.groups, groups.map((group) => this.section(group, layers)).filter(Boolean));
     this.more.hidden = !hidden.length;
