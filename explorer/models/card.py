@@ -34,7 +34,6 @@ class Card:
     learning_rate: float = 0.0
     seed: int = 0
     seconds: float = 0.0
-    loss: float = 0.0
     figures: Mapping[str, float] = field(default_factory=dict)
     command: str = ""
     torch: str = ""
@@ -89,7 +88,7 @@ def _checked(values: dict, file: str) -> Card:
         fits = (
             all(isinstance(values[name], str) and len(values[name]) <= LONGEST for name in _TEXTS)
             and all(type(values[name]) is int and values[name] >= 0 for name in ("steps", "batch", "seed"))
-            and all(type(values[name]) in (int, float) for name in ("learning_rate", "seconds", "loss"))
+            and all(type(values[name]) in (int, float) for name in ("learning_rate", "seconds"))
             and 1 <= len(shape) <= 4
             and all(type(size) is int and 1 <= size <= 4096 for size in shape)
             and len(labels) <= LONGEST

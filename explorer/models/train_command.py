@@ -175,7 +175,6 @@ def _card(entry: Entry, last: TrainProgress, network: nn.Module) -> Card:
         learning_rate=entry.learning_rate,
         seed=entry.seed,
         seconds=round(last.seconds, 1),
-        loss=last.loss,
         command=_command(entry),
         torch=torch.__version__,
     )
@@ -196,7 +195,7 @@ def told(name: str, card: Card, file: Path) -> str:
     return (
         f"{name}: {file}\n"
         f"  {card.target} on the {card.path} path, predicts {card.predicts}; {card.steps} steps of {card.batch}, "
-        f"seed {card.seed}, {card.seconds:g} s, loss {card.loss:.4g}\n"
+        f"seed {card.seed}, {card.seconds:g} s\n"
         f"  {figures}\n"
         f"  weights sha256 {card.weights}"
     )

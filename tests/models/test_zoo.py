@@ -44,7 +44,7 @@ def test_a_network_samples_as_well_as_its_card_says(name):
 @pytest.mark.parametrize("name", PLANE)
 def test_a_network_comes_near_the_exact_field(name):
     figures = CATALOGUE[name].card.figures
-    assert figures["w2"] < 2.0 * figures["w2_of_exact_field"]
+    assert figures["w2"] < figures["w2_of_exact_field"] + 0.035
 
 
 @pytest.mark.parametrize(("name", "most"), [("eight_gaussians/linear", 0.080), ("two_moons/linear", 0.055)])

@@ -36,7 +36,7 @@ class TrainEnded:
 
 @dataclass(frozen=True, eq=False)
 class TrainProgress:
-    """A run so far: ``loss`` is its mean since the last record, ``seconds`` are those of all sittings together.
+    """A run so far: ``loss`` is the mean of the last 200, ``seconds`` are those of all sittings together.
 
     ``ended`` is set on the last record only.
     """
@@ -161,11 +161,10 @@ def _records(run: Run, state_file: Path | None, every: float, save_every: float)
     shell, good, at_rest = deepcopy(run.network), run.copy(), True
     before, first = run.seconds, run.step
     shown = saved = time.perf_counter()
-    total = count = 0.0
 
     def record(ended: TrainEnded | None = None) -> TrainProgress:
         left = (run.seconds - before) / max(1, run.step - first) * (run.schedule.steps - run.step)
-        loss = total / count if count else math.nan
+        loss = sum(run.losses) / len(run.losses) if run.losses else math.nan
         return TrainProgress(
             run.step, run.schedule.steps, loss, run.seconds, left, run.problem, good, shell, ended
         )
@@ -183,11 +182,10 @@ def _records(run: Run, state_file: Path | None, every: float, save_every: float)
                 text = f"diverged at step {number}: {why}; try a smaller learning rate"
                 yield record(TrainEnded("diverged", number, text))
                 return
-            total, count = total + loss, count + 1
             if now - shown >= every and run.step < run.schedule.steps:
                 good = run.copy()
                 yield record()
-                shown, total, count = time.perf_counter(), 0.0, 0.0
+                shown = time.perf_counter()
             if state_file is not None and now - saved >= save_every:
                 save_state(state_file, run)
                 saved = time.perf_counter()
