@@ -194,7 +194,7 @@ def _packed(parts: _Parts) -> bytes:
 
 
 def _page(parts: _Parts, texts: Mapping[str, Any], title: str | None) -> str:
-    spec = {**parts.spec, "can_launch": False, "layer_chips": True}
+    spec = {**parts.spec, "can_launch": False, "can_draw": False, "layer_chips": True}
     spec.pop("height", None)
     if texts["cursor"] is not None:
         spec["rest"] = texts["cursor"]

@@ -57,7 +57,7 @@ def told(page, name, trait):
 
 
 def press(page, name, key):
-    page.locator(f"#{name} input").focus()
+    page.locator(f"#{name} .exs-slider").focus()
     page.keyboard.press(key)
     pause(page)
 
@@ -98,7 +98,7 @@ def test_the_document_hears_of_the_cursor_once_a_frame(bench):
 def test_python_hears_of_the_cursor_after_the_hand_rests(bench):
     page = bench()
     opened(page, "a", moons.feed(n=20))
-    page.locator("#a input").focus()
+    page.locator("#a .exs-slider").focus()
     for _ in range(5):
         page.keyboard.press("ArrowLeft")
     assert told(page, "a", "cursor") == []
@@ -186,7 +186,7 @@ def test_an_empty_stage_is_not_black(bench):
     page.evaluate("open_stage('a', { theme: 'light' })")
     pause(page)
     assert say(page, "a").startswith("Nothing has run yet.")
-    assert page.locator("#a input").is_disabled()
+    assert page.locator("#a .exs-slider").is_disabled()
 
 
 BROKEN = {

@@ -31,6 +31,7 @@ def spec_of(plan: "Plan") -> dict[str, Any]:
         "images": _images(plan),
         "field": FIELD,
         "can_launch": plan.shape == (2,),
+        "can_draw": plan.shape == (2,),
         "paths": 60,
         "rest": 0.45,
         "note": _note(plan),

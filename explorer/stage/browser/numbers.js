@@ -30,7 +30,7 @@ class Numbers {
       this.cells[i].forEach((cell, k) => {
         const pane = panes[k];
         const run = pane && pane.run;
-        say(cell, run ? valueWords(row, run.id, run.nearest(this.stage.share)) : "–");
+        say(cell, run ? valueWords(row, run.id, run.nearest(this.stage.cursor.share)) : "–");
       });
     });
   }

@@ -10,7 +10,7 @@ function drawOverlays(context, pane, stage) {
     if (layers.has("paths")) drawPast(context, pane, run, theme);
     if (layers.has("pairs") && pane.index > 0) drawPairs(context, pane, stage, theme);
   }
-  for (const launched of stage.launchedIn(pane.index)) drawLaunched(context, pane, launched, stage.share, theme);
+  for (const launched of stage.launchedIn(pane.index)) drawLaunched(context, pane, launched, stage.cursor.share, theme);
   if (run.layers.state && stage.followed >= 0 && stage.followed < run.layers.state.n) drawFollowed(context, pane, run, stage.followed, theme);
 }
 

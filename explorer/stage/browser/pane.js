@@ -1,8 +1,5 @@
 // One pane: a picture of one run at the cursor. Space is drawn equal along both axes, in a fixed box.
 
-const HEAD_ROOM = 40;
-const NARROW = 460; // a pane this narrow sets its legend under its title
-const EDGE_ROOM = 14;
 const NEAR = 26; // how far a hand may be from the particle it means, in CSS pixels
 
 class Pane {
@@ -26,14 +23,7 @@ class Pane {
     this.context = this.canvas.getContext("2d", { alpha: false, willReadFrequently: true });
     this.base = document.createElement("canvas");
     this.baseContext = this.base.getContext("2d", { alpha: false, willReadFrequently: true });
-    const head = make("header", "exs-head", this.node);
-    const words = make("div", "exs-words", head);
-    this.title = make("span", "exs-title", words);
-    this.note = make("span", "exs-note", words);
-    this.legend = make("ul", "exs-legend", head);
-    this.corner = make("div", "exs-corner", this.node);
-    this.readout = make("span", "exs-readout", this.corner);
-    this.fact = make("span", "exs-fact", this.corner);
+    this.captions = new Captions(this);
     this.listen();
   }
 
@@ -74,15 +64,8 @@ class Pane {
 
   // Fits the box into the free part of the pane; what lies around the box is still drawn.
   fit() {
-    const [lowX, lowY, highX, highY] = this.stage.box();
-    const top = (this.width > NARROW * this.dpr ? HEAD_ROOM : HEAD_ROOM + 18) * this.dpr;
-    const edge = EDGE_ROOM * this.dpr;
-    const wide = this.width - 2 * edge;
-    const tall = this.height - top - edge - 6 * this.dpr;
-    const scale = Math.max(1e-9, Math.min(wide / (highX - lowX), tall / (highY - lowY)));
-    const shiftX = this.width / 2 - (scale * (lowX + highX)) / 2;
-    const shiftY = top + tall / 2 + (scale * (lowY + highY)) / 2;
-    this.place = [scale, shiftX, -scale, shiftY];
+    const foot = (EDGE_ROOM + 6) * this.dpr;
+    this.place = fitted(this.stage.box(), this.width, this.height, headRoom(this.width, this.dpr), foot, this.dpr);
   }
 
   pixelX(x) {
@@ -94,7 +77,7 @@ class Pane {
   }
 
   space(spot) {
-    return [(spot[0] - this.place[1]) / this.place[0], (spot[1] - this.place[3]) / this.place[2]];
+    return spaceOf(this.place, spot);
   }
 
   target() {
@@ -141,10 +124,10 @@ class Pane {
   paint() {
     if (!this.width) return;
     const { stage, run } = this;
-    if (run) this.frame = run.nearest(stage.share);
+    if (run) this.frame = run.nearest(stage.cursor.share);
     if (stage.spec.images && run && run.layers.images) this.paintImages();
     else this.paintPoints();
-    this.describe();
+    this.captions.keep();
   }
 
   paintImages() {
@@ -215,91 +198,5 @@ class Pane {
       }
     }
     return found;
-  }
-
-  describe() {
-    const { stage, run } = this;
-    const many = stage.panes.length > 1;
-    say(this.title, (many ? this.spec.label : stage.spec.title || this.spec.label) || "");
-    say(this.note, (many ? this.spec.note : stage.spec.subtitle || this.spec.note) || "");
-    say(this.readout, this.followedWords());
-    const facts = [];
-    if (many && run) facts.push(`step ${this.frame} of ${run.total - 1}`);
-    if (this.outside) facts.push(`${this.outside} outside`);
-    if (stage.spec.note && this.index === 0) facts.push(stage.spec.note);
-    if (stage.layers.has("field") && run && run.layers.field && run.scale) facts.push(`longest arrow: speed ${figure(run.scale)}`);
-    say(this.fact, facts.join(" · "));
-    this.keepLegend();
-    this.canvas.setAttribute("aria-label", `${this.title.textContent}: ${run ? `${this.particles()} at noise share ${figure(run.share(this.frame))}` : "no picture yet"}`);
-  }
-
-  particles() {
-    const { state, images } = this.run.layers;
-    return images ? `${images.n} pictures` : `${state ? state.n : 0} particles`;
-  }
-
-  followedWords() {
-    const { stage, run } = this;
-    const i = stage.followed;
-    if (i < 0 || !run) return "";
-    if (run.layers.images && stage.spec.images) return i < run.layers.images.n ? `sample ${i}` : "";
-    const state = run.layers.state;
-    if (!state || i >= state.n) return "";
-    const at = this.frame * state.size + i * state.dims;
-    const [nameX, nameY] = this.spec.axes || ["x", "y"];
-    return `particle ${i} · ${nameX} ${figure(state.values[at])} · ${nameY} ${figure(state.values[at + 1])}`;
-  }
-
-  keepLegend() {
-    const { stage, run } = this;
-    const entries = [];
-    const layers = stage.layers;
-    const many = stage.panes.length > 1;
-    if (run && !(run.layers.images && stage.spec.images)) {
-      if (layers.has("particles") || layers.has("density")) {
-        entries.push([this.spec.role || "state", many ? "state" : this.spec.role === "state" || !this.spec.role ? "state" : this.spec.label]);
-      }
-      if (run.layers.clean && layers.has("clean")) entries.push(["clean", "clean prediction"]);
-      if (this.target() && layers.has("target")) entries.push(["target", "target"]);
-      if (stage.launchedIn(this.index).length) entries.push(["launched", "launched"]);
-    }
-    const signature = JSON.stringify(entries) + stage.theme.name;
-    if (signature === this.legendSigned) return;
-    this.legendSigned = signature;
-    this.legend.replaceChildren();
-    for (const [role, label] of entries) {
-      const item = make("li", "", this.legend);
-      make("i", "exs-dot", item).style.background = stage.theme.roles[role] || stage.theme.roles.state;
-      item.append(label);
-    }
-  }
-}
-
-// Few faint lines at round places, each with its number: the same places whatever the cursor.
-function drawGrid(context, pane, theme) {
-  const { width, height, dpr } = pane;
-  const [left, top] = pane.space([0, 0]);
-  const [right, bottom] = pane.space([width, height]);
-  const step = niceStep(clamp(width / 4, 70 * dpr, 150 * dpr) / pane.place[0]);
-  context.fillStyle = theme.muted;
-  context.font = `${10.5 * dpr}px system-ui, sans-serif`;
-  const line = Math.max(1, Math.round(dpr));
-  for (let x = Math.ceil(left / step) * step; x < right; x += step) {
-    const at = Math.round(pane.pixelX(x));
-    context.fillStyle = theme.grid;
-    context.fillRect(at, 0, line, height);
-    context.fillStyle = theme.muted;
-    context.textAlign = "center";
-    context.textBaseline = "bottom";
-    if (at > 40 * dpr && at < width - 30 * dpr) context.fillText(tickWord(Number(x.toPrecision(9))), at, height - 5 * dpr);
-  }
-  for (let y = Math.ceil(bottom / step) * step; y < top; y += step) {
-    const at = Math.round(pane.pixelY(y));
-    context.fillStyle = theme.grid;
-    context.fillRect(0, at, width, line);
-    context.fillStyle = theme.muted;
-    context.textAlign = "left";
-    context.textBaseline = "bottom";
-    if (at > 62 * dpr && at < height - 26 * dpr) context.fillText(tickWord(Number(y.toPrecision(9))), 6 * dpr, at - 2 * dpr);
   }
 }

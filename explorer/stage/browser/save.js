@@ -33,12 +33,12 @@ function titlePicture(context, pane, left, stage) {
     context.fillText(text, x, y);
     return context.measureText(text).width;
   };
-  const wide = write(pane.title.textContent, left + 14 * dpr, 24 * dpr, 13, 600, theme.text, "left");
-  write(pane.note.textContent, left + 22 * dpr + wide, 24 * dpr, 11, 400, theme.muted, "left");
+  const wide = write(pane.captions.title.textContent, left + 14 * dpr, 24 * dpr, 13, 600, theme.text, "left");
+  write(pane.captions.note.textContent, left + 22 * dpr + wide, 24 * dpr, 11, 400, theme.muted, "left");
   const share = pane.run ? `noise share ${figure(pane.run.share(pane.frame))}` : "";
-  const facts = [share, pane.fact.textContent].filter(Boolean).join(" · ");
+  const facts = [share, pane.captions.fact.textContent].filter(Boolean).join(" · ");
   write(facts, left + pane.width - 14 * dpr, pane.height - 24 * dpr, 11, 400, theme.muted, "right");
-  const items = [...pane.legend.children];
+  const items = [...pane.captions.legend.children];
   context.font = `400 ${12 * dpr}px system-ui, sans-serif`;
   const room = items.reduce((sum, item) => sum + context.measureText(item.textContent).width + 26 * dpr, 0);
   const narrow = pane.width <= NARROW * dpr;
@@ -80,7 +80,7 @@ function cell(value) {
 }
 
 function fileStem(stage) {
-  const words = `${stage.spec.title || "run"} ${stage.share.toFixed(2)}`.toLowerCase();
+  const words = `${stage.spec.title || "run"} ${stage.cursor.share.toFixed(2)}`.toLowerCase();
   return words.replace(/[^a-z0-9.]+/g, "-").replace(/^-+|-+$/g, "") || "run";
 }
 

@@ -17,10 +17,10 @@ class TimeLine {
     this.node = make("div", "exs-time", parent);
     this.bar = make("div", "exs-bar", this.node);
     const buttons = make("div", "exs-buttons", this.node);
-    this.previous = button(buttons, "previous", "previous step", () => stage.step(-1));
+    this.previous = button(buttons, "previous", "previous step", () => this.once(-1));
     this.play = button(buttons, "play", "play", () => this.toggle());
     this.play.classList.add("exs-play");
-    this.next = button(buttons, "next", "next step", () => stage.step(1));
+    this.next = button(buttons, "next", "next step", () => this.once(1));
     this.buildSlider();
     this.readout = make("output", "exs-now", this.node);
     this.readout.setAttribute("aria-live", "off");
@@ -44,10 +44,10 @@ class TimeLine {
     make("span", "", ends, "data, t = 0");
     this.slider.addEventListener("input", () => {
       this.stop();
-      stage.steer(stage.snap(1 - Number(this.slider.value)), false);
+      stage.cursor.steer(stage.cursor.snap(1 - Number(this.slider.value)), false);
       if (globalThis.__h) globalThis.__h.input(stage.leadFrame());
     });
-    this.slider.addEventListener("change", () => stage.steer(stage.share, true));
+    this.slider.addEventListener("change", () => stage.cursor.steer(stage.cursor.share, true));
     this.sizes = new ResizeObserver(() => this.layTicks());
     this.sizes.observe(track);
   }
@@ -92,6 +92,18 @@ class TimeLine {
     if (open) this.menu.firstChild.focus();
   }
 
+  // Escape closes the menu and goes back to its button; so does a press anywhere else.
+  closeMenu() {
+    if (this.menu.hidden) return false;
+    this.openMenu(false);
+    this.more.focus();
+    return true;
+  }
+
+  pressedAway(path) {
+    if (!path.includes(this.menu) && !path.includes(this.more)) this.openMenu(false);
+  }
+
   // Each run's steps under the slider, in its colour where there are several.
   layTicks() {
     const width = this.ticks.clientWidth;
@@ -116,19 +128,25 @@ class TimeLine {
 
   move() {
     const { stage } = this;
-    const value = String(1 - stage.share);
+    const at = stage.cursor.share;
+    const value = String(1 - at);
     if (this.slider.value !== value) this.slider.value = value;
-    this.slider.style.setProperty("--fill", `calc(${THUMB}px + ${1 - stage.share} * (100% - ${2 * THUMB}px))`);
-    const share = stage.share.toFixed(2);
+    this.slider.style.setProperty("--fill", `calc(${THUMB}px + ${1 - at} * (100% - ${2 * THUMB}px))`);
+    const share = at.toFixed(2);
     const lead = stage.lead();
-    const step = lead ? `step ${lead.nearest(stage.share)} of ${lead.total - 1}` : "";
+    const step = lead ? `step ${lead.nearest(at)} of ${lead.total - 1}` : "";
     say(this.share, `noise share ${share}`);
     say(this.step, step);
     this.slider.setAttribute("aria-valuetext", `${step || "no steps yet"}, noise share ${share}`);
     this.bar.style.transform = `scaleX(${stage.progress()})`;
     this.bar.hidden = stage.status.kind !== "running";
-    const idle = !stage.stops.length;
+    const idle = !stage.cursor.stops.length;
     for (const control of [this.previous, this.play, this.next, this.slider]) control.disabled = idle;
+  }
+
+  once(way) {
+    this.stop();
+    this.stage.cursor.step(way);
   }
 
   toggle() {
@@ -138,8 +156,8 @@ class TimeLine {
 
   start() {
     const { stage } = this;
-    if (stage.stops.length < 2) return;
-    if (stage.share <= stage.stops[stage.stops.length - 1] + 1e-6) stage.steer(stage.stops[0], false);
+    if (stage.cursor.stops.length < 2) return;
+    if (stage.cursor.share <= stage.cursor.stops[stage.cursor.stops.length - 1] + 1e-6) stage.cursor.steer(stage.cursor.stops[0], false);
     this.playing = true;
     this.face("pause");
     this.tick();
@@ -147,7 +165,7 @@ class TimeLine {
 
   // A whole run takes 2.4 to 6 s whatever its number of steps; calmer where less motion is wanted.
   pace() {
-    const count = Math.max(1, this.stage.stops.length - 1);
+    const count = Math.max(1, this.stage.cursor.stops.length - 1);
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const each = calm ? 400 : clamp(150 * count, 2400, 6000) / count;
     return each / Number(this.speed.value);
@@ -156,14 +174,14 @@ class TimeLine {
   tick() {
     this.timer = setTimeout(() => {
       if (!this.playing) return;
-      if (!this.stage.step(1, true) && !this.again()) this.stop();
+      if (!this.stage.cursor.step(1) && !this.again()) this.stop();
       else this.tick();
     }, this.pace());
   }
 
   again() {
     if (this.loop.getAttribute("aria-pressed") !== "true") return false;
-    this.stage.steer(this.stage.stops[0], false);
+    this.stage.cursor.steer(this.stage.cursor.stops[0], false);
     return true;
   }
 
@@ -172,7 +190,7 @@ class TimeLine {
     clearTimeout(this.timer);
     this.playing = false;
     this.face("play");
-    this.stage.steer(this.stage.share, true);
+    this.stage.cursor.steer(this.stage.cursor.share, true);
   }
 
   face(name) {

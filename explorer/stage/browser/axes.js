@@ -1,0 +1,64 @@
+// A chart over the noise share can be seen over evals or seconds as well, where all its lines say so.
+
+const AXES = ["share", "evals", "seconds"];
+const AXIS_HINTS = {
+  share: "over the noise share, 1 at the noise",
+  evals: "over the calls of the model so far",
+  seconds: "over the wall time of the sampler so far",
+};
+const CHOSEN = Symbol.for("explorer.stage.axes"); // chart id -> axis, as long as the page lives
+let axisSwitches = 0;
+
+class AxisSwitch {
+  constructor(parent, turned) {
+    this.node = make("div", "exs-axes", parent);
+    this.node.setAttribute("role", "radiogroup");
+    this.node.setAttribute("aria-label", "horizontal axis");
+    this.node.hidden = true;
+    this.axis = "share";
+    const name = `exs-axis-${axisSwitches++}`;
+    // Radio buttons of the browser's own bring their keys with them.
+    this.radios = AXES.map((axis) => {
+      const label = make("label", "", this.node);
+      label.title = AXIS_HINTS[axis];
+      const radio = make("input", "", label);
+      Object.assign(radio, { type: "radio", name, value: axis });
+      make("span", "", label, axis);
+      radio.addEventListener("change", () => {
+        chosenAxes().set(this.id, axis);
+        this.axis = axis;
+        turned();
+      });
+      return radio;
+    });
+  }
+
+  set(chart) {
+    const lines = chart.lines || [];
+    const offered = chart.x === "share" && lines.length > 0 && lines.every((line) => line.axes && AXES.slice(1).every((axis) => Array.isArray(line.axes[axis])));
+    this.id = chart.id || chart.title;
+    this.node.hidden = !offered;
+    this.axis = (offered && chosenAxes().get(this.id)) || "share";
+    for (const radio of this.radios) radio.checked = radio.value === this.axis;
+  }
+}
+
+function chosenAxes() {
+  if (!globalThis[CHOSEN]) globalThis[CHOSEN] = new Map();
+  return globalThis[CHOSEN];
+}
+
+// A line as seen over an axis: its own shares stay with it, for the cursor is one.
+function lineOver(line, axis) {
+  return axis === "share" ? line : { ...line, x: line.axes[axis], shares: line.x };
+}
+
+// The tick of a line that is nearest to the cursor: [x, y], with y null where nothing is known.
+function atShare(line, share) {
+  let best = 0;
+  line.shares.forEach((tick, i) => {
+    if (Math.abs(tick - share) < Math.abs(line.shares[best] - share) - 1e-7) best = i;
+  });
+  const known = Number.isFinite(line.x[best]) && Number.isFinite(line.y[best]);
+  return [line.x[best], known ? line.y[best] : null];
+}

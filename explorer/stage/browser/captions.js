@@ -1,0 +1,85 @@
+// The words around a pane's picture: title, legend, what is followed, what is outside.
+
+class Captions {
+  constructor(pane) {
+    this.pane = pane;
+    const head = make("header", "exs-head", pane.node);
+    this.heading = make("div", "exs-heading", head);
+    const words = make("div", "exs-words", this.heading);
+    this.title = make("span", "exs-title", words);
+    this.note = make("span", "exs-note", words);
+    this.legend = make("ul", "exs-legend", head);
+    const corner = make("div", "exs-corner", pane.node);
+    this.readout = make("span", "exs-readout", corner);
+    this.fact = make("span", "exs-fact", corner);
+  }
+
+  keep() {
+    const { stage, run, spec, frame, canvas } = this.pane;
+    const many = stage.panes.length > 1;
+    say(this.title, (many ? spec.label : stage.spec.title || spec.label) || "");
+    say(this.note, (many ? spec.note : stage.spec.subtitle || spec.note) || "");
+    say(this.readout, this.followed());
+    say(this.fact, this.facts().join(" · "));
+    this.keepLegend();
+    const moment = run ? `${this.particles()} at noise share ${figure(run.share(frame))}` : "no picture yet";
+    canvas.setAttribute("aria-label", `${this.title.textContent}: ${moment}`);
+  }
+
+  facts() {
+    const { stage, run, frame, outside, index } = this.pane;
+    const facts = [];
+    if (stage.panes.length > 1 && run) facts.push(`step ${frame} of ${run.total - 1}`);
+    if (outside) facts.push(`${outside} outside`);
+    if (stage.spec.note && index === 0) facts.push(stage.spec.note);
+    if (stage.layers.has("field") && run && run.layers.field && run.scale) facts.push(`longest arrow: speed ${figure(run.scale)}`);
+    return facts;
+  }
+
+  particles() {
+    const { state, images } = this.pane.run.layers;
+    return images ? `${images.n} pictures` : `${state ? state.n : 0} particles`;
+  }
+
+  followed() {
+    const { stage, run, frame, spec } = this.pane;
+    const i = stage.followed;
+    if (i < 0 || !run) return "";
+    if (run.layers.images && stage.spec.images) return i < run.layers.images.n ? `sample ${i}` : "";
+    const state = run.layers.state;
+    if (!state || i >= state.n) return "";
+    const at = frame * state.size + i * state.dims;
+    const [nameX, nameY] = spec.axes || ["x", "y"];
+    return `particle ${i} · ${nameX} ${figure(state.values[at])} · ${nameY} ${figure(state.values[at + 1])}`;
+  }
+
+  keepLegend() {
+    const { stage } = this.pane;
+    const entries = this.entries();
+    const signature = JSON.stringify(entries) + stage.theme.name;
+    if (signature === this.signed) return;
+    this.signed = signature;
+    this.legend.replaceChildren();
+    for (const [role, label] of entries) {
+      const item = make("li", "", this.legend);
+      make("i", "exs-dot", item).style.background = stage.theme.roles[role] || stage.theme.roles.state;
+      item.append(label);
+    }
+  }
+
+  // Role and word of each layer that is drawn.
+  entries() {
+    const { stage, run, spec, index } = this.pane;
+    const { layers } = stage;
+    if (!run || (run.layers.images && stage.spec.images)) return [];
+    const entries = [];
+    const role = spec.role || "state";
+    if (layers.has("particles") || layers.has("density")) {
+      entries.push([role, stage.panes.length > 1 || role === "state" ? "state" : spec.label]);
+    }
+    if (run.layers.clean && layers.has("clean")) entries.push(["clean", "clean prediction"]);
+    if (this.pane.target() && layers.has("target")) entries.push(["target", "target"]);
+    if (stage.launchedIn(index).length) entries.push(["launched", "launched"]);
+    return entries;
+  }
+}
