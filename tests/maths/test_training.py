@@ -150,25 +150,25 @@ from explorer.maths.paths import Linear
 from explorer.maths.targets import as_target
 from explorer.maths.training import Problem, Schedule, train_flow
 problem = Problem(as_target("two_moons"), Linear(), "velocity")
-schedule = Schedule(steps=3000, batch=64, seed=5)
+schedule = Schedule(steps=1500, batch=64, seed=5)
 for record in train_flow(FlowMLP(width=16, depth=2), problem, schedule, state_file=Path(sys.argv[1]),
-                         every=0.0, save_every=0.05):
+                         every=0.02, save_every=0.05):
     print(record.step, flush=True)
 """
 
 
 def test_a_run_killed_in_the_middle_goes_on_to_the_same_weights(tmp_path):
-    schedule, file = Schedule(steps=3000, batch=64, seed=5), tmp_path / "run.training"
+    schedule, file = Schedule(steps=1500, batch=64, seed=5), tmp_path / "run.training"
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(file)], stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
-        if int(line) >= 300 and file.exists():
+        if int(line) >= 200 and file.exists():
             break
     process.send_signal(signal.SIGKILL)
     process.stdout.close()
     assert process.wait() == -signal.SIGKILL
     records = train_flow(FlowMLP(width=16, depth=2), MOONS, schedule, state_file=file, every=0.0)
     first = next(records)
-    assert 1 < first.step < 3000
+    assert 1 < first.step < 1500
     *_, last = records
     whole = list(train_flow(FlowMLP(width=16, depth=2), MOONS, schedule, every=1e9))[-1]
     assert same(last, whole)
