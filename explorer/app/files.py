@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from explorer.app.visit import Visit
-from explorer.labs.base import AbstractLab
+from explorer.labs.known import Trajectory
+from explorer.labs.scrub.loaded import LoadedRecord
 from explorer.stage import to_html
 
 LARGEST = 20_000_000
@@ -22,35 +23,53 @@ class File:
     kind: str
 
 
-def exported(visit: Visit, theme: str) -> File:
+def exported(visit: Visit, theme: str) -> list[File]:
     """The picture as one HTML file that scrubs with no server."""
     theme = theme if theme in ("light", "dark") else "auto"
     text = to_html(visit.feed, cursor=visit.share, theme=theme, layers=visit.layers)
-    return File(f"{_name(visit)}.html", text.encode(), "text/html")
+    return [File(f"{_name(visit)}.html", text.encode(), "text/html")]
 
 
-def saved(visit: Visit) -> File:
-    """The first pane's run as a .safetensors file."""
+def saved(visit: Visit) -> list[File]:
+    """Every pane's run as a .safetensors file."""
     if visit.done is None:
         raise ValueError("there is no finished run to save; wait for it and try again")
+    runs = _runs_of(visit.done.record)
+    return [_saved(run, f"{_name(visit)}{f'_{k}' if len(runs) > 1 else ''}") for k, run in enumerate(runs, 1)]
+
+
+def _runs_of(record: Any) -> list[Trajectory]:
+    if isinstance(record, LoadedRecord):
+        return list(record.runs)
+    return [pane.run for pane in record.panes]
+
+
+def _saved(run: Trajectory, name: str) -> File:
     with tempfile.TemporaryDirectory(prefix="explorer-") as folder:
-        file = visit.done.record.panes[0].run.save(Path(folder) / "run.safetensors")
-        return File(f"{_name(visit)}.safetensors", file.read_bytes(), "application/octet-stream")
+        file = run.save(Path(folder) / "run.safetensors")
+        return File(f"{name}.safetensors", file.read_bytes(), "application/octet-stream")
 
 
-def can_open(lab: AbstractLab[Any]) -> bool:
-    """Whether the lab shows runs that were saved."""
-    return False
+def run_of(data: bytes) -> Trajectory:
+    """The run in the bytes of a file that a person chose.
 
-
-def open_run(visit: Visit, data: bytes) -> None:
-    """Show a saved run."""
+    Raises:
+        ValueError: for too many bytes, or bytes that are no whole run of this project.
+    """
     if len(data) > LARGEST:
-        raise ValueError(f"a saved run may have {LARGEST // 10**6} MB, this one has {len(data) / 1e6:.1f} MB")
-    raise ValueError("this lab opens no saved runs")
+        raise ValueError(
+            f"a saved run may have {LARGEST // 10**6} MB, this one has {len(data) / 1e6:.1f} MB; "
+            "save it with fewer samples or steps"
+        )
+    with tempfile.TemporaryDirectory(prefix="explorer-") as folder:
+        file = Path(folder) / "this file"
+        file.write_bytes(data)
+        return Trajectory.load(file)
 
 
 def _name(visit: Visit) -> str:
+    if visit.is_opened:
+        return "run"
     state = visit.state
     parts = [getattr(state, part) for part in ("target", "sampler", "steps") if hasattr(state, part)]
     return (

@@ -86,9 +86,7 @@ class Page:
         stamp = {"said": time.monotonic_ns()} if again else {}
         answered = {"answered": self._answered["rail"]}
         self.rail.content = json.dumps(content_of(self.visit) | answered | stamp)
-        self.foot.facts = json.dumps(
-            self.visit.facts() | {"can_open": files.can_open(self.visit.lab)} | stamp
-        )
+        self.foot.facts = json.dumps(self.visit.facts() | stamp)
         self.stage.layers = json.dumps(self.visit.layers)
 
     # --- from the browser to the visit ---
@@ -146,16 +144,16 @@ class Page:
             self._answered[part] = asks[-1]["n"]
         return asks
 
-    async def _give(self, make: Callable[..., files.File], *given: Any) -> None:
-        file = await asyncio.get_running_loop().run_in_executor(FILES, make, *given)
-        self.foot.file = file.data
-        facts = {"name": file.name, "kind": file.kind, "n": time.monotonic_ns()}
-        self.foot.file_facts = json.dumps(facts)
+    async def _give(self, make: Callable[..., list[files.File]], *given: Any) -> None:
+        for file in await asyncio.get_running_loop().run_in_executor(FILES, make, *given):
+            self.foot.file = file.data
+            facts = {"name": file.name, "kind": file.kind, "n": time.monotonic_ns()}
+            self.foot.file_facts = json.dumps(facts)
 
     async def _open(self, data: bytes) -> None:
         if data:
             self.foot.upload = b""
-            await asyncio.get_running_loop().run_in_executor(FILES, files.open_run, self.visit, data)
+            self.visit.open_run(await asyncio.get_running_loop().run_in_executor(FILES, files.run_of, data))
 
     def _move(self, share: object) -> None:
         self.visit.move(share)

@@ -13,7 +13,9 @@ from explorer.labs.base import AbstractLab
 from explorer.labs.controls import Seed
 from explorer.labs.gate import Gate
 from explorer.labs.kept import content_key
+from explorer.labs.known import Trajectory
 from explorer.labs.scene import Begin, Done, Event, Projector, Status
+from explorer.labs.scrub.loaded import events_of
 from explorer.labs.shelf import Shelf
 from explorer.labs.strokes import points_of
 from explorer.labs.url import link_of, opened
@@ -31,6 +33,11 @@ HINTS = {
 }
 LAUNCHES_AT_ONCE = 4
 FIRST_LAUNCHED_SLOT = 100
+OPENED_RECIPE = """import explorer as ex
+
+run = ex.Trajectory.load("run.safetensors")
+ex.scrub(run)
+"""
 LONGEST_ASK, MOST_ASKS = 4000, 8
 LONGEST_PICK = 40_000
 """Characters of what was done on the stage: room for a drawn target."""
@@ -57,6 +64,7 @@ class Visit:
         self.note, self.notes = "; ".join(found.notes), 0
         self.layers = list(LAYERS)
         self.status = Status("empty", "")
+        self.is_opened = False
         self._launches = 0
 
     # --- runs ---
@@ -76,11 +84,15 @@ class Visit:
 
     def run(self) -> None:
         """Ask for the state's picture; what was asked before is dropped."""
-        for place in range(LAUNCHES_AT_ONCE):
-            self.gate.drop(self.id, f"launch {place}")
+        self._drop_launches()
+        self.is_opened = False
         state, lab, shelf, device = self.state, self.lab, self.shelf, self.device
         self.status = Status("running", "")
         self.gate.ask(self.id, self.key, lambda stop: lab.events(state, shelf, device, stop), self.show)
+
+    def _drop_launches(self) -> None:
+        for place in range(LAUNCHES_AT_ONCE):
+            self.gate.drop(self.id, f"launch {place}")
 
     def show(self, event: Event) -> None:
         """Pass an event on to the stage; on whatever thread it came."""
@@ -120,7 +132,7 @@ class Visit:
 
     def _settle(self, state: Any) -> None:
         self.note = ""
-        if state != self.state:
+        if state != self.state or self.is_opened:
             self.state = state
             self.run()
 
@@ -157,8 +169,27 @@ class Visit:
             self.id,
             f"{self.id} launch {number}",
             lambda stop: lab.launch(state, x, share, pane, slot, shelf, device),
-            self.show,
+            self._show_launched,
             channel=f"launch {number % LAUNCHES_AT_ONCE}",
+            keep=False,
+        )
+
+    def _show_launched(self, event: Event) -> None:
+        """A launch has no say in how the run is doing; when it fails, that is a note."""
+        if not isinstance(event, Status):
+            self.projector.show(event)
+        elif event.kind == "failed":
+            self.say(event.text)
+        self.news()
+
+    def open_run(self, run: Trajectory) -> None:
+        """Show a saved run in place of a computed one. Raises ValueError for one that cannot be drawn."""
+        events = events_of(run)
+        self._drop_launches()
+        self.is_opened, self.note, self._launches = True, "", self._launches + 1
+        self.status = Status("running", "")
+        self.gate.ask(
+            self.id, f"{self.id} opened {self._launches}", lambda stop: events, self.show, keep=False
         )
 
     def move(self, share: object) -> None:
@@ -190,7 +221,7 @@ class Visit:
             "note": self.note,
             "notes": self.notes,
             "link": self.link,
-            "recipe": self.lab.recipe(self.state),
+            "recipe": OPENED_RECIPE if self.is_opened else self.lab.recipe(self.state),
         }
 
     def layer_chips(self) -> list[tuple[str, bool, str]]:

@@ -74,6 +74,7 @@ class _Flight:
     is_stopping: bool = False
     has_ended: bool = False
     is_whole: bool = False
+    is_kept: bool = True
 
     @property
     def is_wanted(self) -> bool:
@@ -165,11 +166,20 @@ class Gate:
     # --- what a page asks ---
 
     def ask(
-        self, visitor: str, key: str, make: Make, show: Show, *, channel: str = "run", lane: str = INTERACTIVE
+        self,
+        visitor: str,
+        key: str,
+        make: Make,
+        show: Show,
+        *,
+        channel: str = "run",
+        lane: str = INTERACTIVE,
+        keep: bool = True,
     ) -> Ticket:
         """Have ``make(stop)`` computed and each event shown, on a thread of the gate.
 
-        What the same visitor asked before on the same channel is dropped first.
+        What the same visitor asked before on the same channel is dropped first. What nobody else can ask for need
+        not be kept.
         """
         ticket = Ticket(visitor, next(self._generations), show)
         with self._changed:
@@ -178,9 +188,8 @@ class Gate:
         if before is not None:
             before.drop()
         with self._changed:
-            ahead = (
-                self._admit(ticket, key, make, lane) if self._newest.get((visitor, channel)) is ticket else 0
-            )
+            is_newest = self._newest.get((visitor, channel)) is ticket
+            ahead = self._admit(_Flight(key, make, [ticket], is_kept=keep), lane) if is_newest else 0
         if ahead:
             ticket.say(
                 Status("running", f"waiting: {ahead} run{'s are' if ahead > 1 else ' is'} before this one")
@@ -260,21 +269,21 @@ class Gate:
                 with self._changed:
                     self._changed.wait_for(lambda: self._is_closed or self._lanes[lane].running)
 
-    def _admit(self, ticket: Ticket, key: str, make: Make, lane: str) -> int:
-        flight = self._flights.get(key)
+    def _admit(self, asked: _Flight, lane: str) -> int:
+        """Join the same run where it is under way, or begin; how many wait before it."""
+        flight = self._flights.get(asked.key)
         if flight is not None:
-            flight.tickets.append(ticket)
+            flight.tickets += asked.tickets
             return 0
-        flight = _Flight(key, make, [ticket])
-        finished = self._kept.get(key)
+        finished = self._kept.get(asked.key)
         if finished is not None:
-            flight.events, flight.has_ended = finished, True
+            asked.events, asked.has_ended = finished, True
         else:
             self.runs += 1
         for stale in self._lanes[lane].sweep():
             self._forget(stale)
-        self._flights[key] = flight
-        ahead = self._lanes[lane].add(flight)
+        self._flights[asked.key] = asked
+        ahead = self._lanes[lane].add(asked)
         self._changed.notify_all()
         return ahead
 
@@ -286,7 +295,7 @@ class Gate:
                 return
             self._forget(flight)
             self._lanes[lane].leave()
-            if flight.is_whole:
+            if flight.is_whole and flight.is_kept:
                 self._kept.put(flight.key, flight.events)
 
     def _forget(self, flight: _Flight) -> None:

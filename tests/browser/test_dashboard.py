@@ -253,6 +253,33 @@ def test_the_run_goes_home_as_a_record(board, tmp_path):
     assert tuple(run.states.shape) == (21, 2000, 2) and run.seed == 42
 
 
+def test_a_saved_run_opens_and_scrubs_the_same(board, tmp_path):
+    with board.expect_download() as caught:
+        board.get_by_role("button", name="Save run").click()
+    file = tmp_path / "mine.safetensors"
+    caught.value.save_as(file)
+    first = data(board)["run"]
+    chooser = board.locator(".exf input[type=file]")
+    chooser.set_input_files(file)
+    until(board, lambda: data(board)["run"] != first)
+    settled(board, "20 steps")
+    assert data(board)["total"] == "21"
+    board.get_by_role("slider", name="sampler time").press("Home")
+    before = ink(board)
+    board.get_by_role("slider", name="sampler time").press("End")
+    board.wait_for_timeout(100)
+    assert ink(board) != before
+    file.write_bytes(file.read_bytes()[:-7] + b"altered")
+    chooser.set_input_files(file)
+    board.wait_for_selector(".exf .note:not([hidden])")
+    assert "altered after it was saved" in note(board) and "/tmp" not in note(board)
+    file.write_bytes(b"\x80\x04cos\nsystem\n" * 1000)
+    chooser.set_input_files(file)
+    until(board, lambda: "cannot be read" in note(board))
+    type_in(board, "Steps, number", 12)
+    settled(board, "12 steps")
+
+
 def test_picture_and_numbers_go_home(board, tmp_path):
     for entry, suffix in (("Save picture (PNG)", ".png"), ("Save numbers (CSV)", ".csv")):
         board.locator(".exs-extras .exs-button").last.click()

@@ -118,7 +118,6 @@ class Foot {
     this.line.textContent = facts.line;
     this.line.title = facts.line;
     this.offerCancel(facts.running);
-    this.open.hidden = !facts.can_open;
     for (const node of [this.save, this.export]) node.disabled = facts.running || !facts.has_run;
     if (facts.note !== this.said || facts.notes !== this.notes) this.say(facts.note);
     this.said = facts.note;
