@@ -71,11 +71,16 @@ def _notebook(chromium: Browser) -> None:
             page.wait_for_function(
                 "() => window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')"
             )
+            page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.ready")
             page.evaluate("() => void jupyterapp.commands.execute('application:toggle-left-area')")
             page.evaluate("() => void jupyterapp.commands.execute('notebook:run-all-cells')")
-            page.locator("[data-drawn]:not([data-drawn='0'])").first.wait_for(timeout=120_000)
+            page.wait_for_function("() => document.querySelector('[data-got]')?.dataset.got > 0", timeout=180_000)
             page.wait_for_timeout(6000)
-            page.locator(".jp-Cell").first.scroll_into_view_if_needed()
+            if (news := page.get_by_role("button", name="No", exact=True)).count():
+                news.first.click()
+            page.evaluate("() => void jupyterapp.commands.execute('notebook:move-cursor-up')")
+            page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0; }")
+            page.wait_for_timeout(1500)
             _save(page, "notebook")
 
 

@@ -84,7 +84,7 @@ def charts_of(record: "ScrubRecord") -> dict[str, Any]:
 
 
 def _distance_chart(record: "ScrubRecord") -> dict[str, Any]:
-    lines = [_line(pane, _known(pane.distance, len(pane.run.times))) for pane in record.panes]
+    lines = [_line(pane, _known(pane.distance, len(pane.run.times))) | _costs(pane) for pane in record.panes]
     top = max((y for line in lines for y in line["y"] if y is not None), default=1.0)
     levels = [] if record.floor is None else [{"y": record.floor, "label": "two draws", "dashed": True}]
     return {
@@ -137,13 +137,18 @@ def _line(pane: "PaneRecord", y: Sequence[float | None]) -> dict[str, Any]:
         "x": [_short(float(share)) for share in pane.run.shares],
         "y": [_short(value) for value in y],
         "ticks": True,
-        "axes": {"evals": pane.run.evals.tolist(), "seconds": [_short(value) for value in pane.seconds]},
     }
 
 
 def _short(value: float | None) -> float | None:
     """Six digits: twice what is ever shown, half of the bytes."""
     return None if value is None else float(f"{value:.6g}")
+
+
+def _costs(pane: "PaneRecord") -> dict[str, Any]:
+    """The other axes that a reader may lay the line over."""
+    seconds = [_short(value) for value in pane.seconds]
+    return {"axes": {"evals": pane.run.evals.tolist(), "seconds": seconds}}
 
 
 def _known(values: Sequence[float | None], count: int) -> Sequence[float | None]:
