@@ -13,10 +13,10 @@ from explorer.labs.base import AbstractLab
 from explorer.labs.controls import Seed
 from explorer.labs.gate import Gate
 from explorer.labs.kept import content_key
-from explorer.labs.known import Trajectory
+from explorer.labs.known import Trajectory, nearest
 from explorer.labs.scene import Begin, Done, Event, Projector, Status
 from explorer.labs.scrub.loaded import events_of
-from explorer.labs.shelf import Shelf
+from explorer.labs.shelf import PREFIX, Shelf
 from explorer.labs.strokes import points_of
 from explorer.labs.url import link_of, opened
 from explorer.stage.feed import Feed, new_run_id
@@ -122,6 +122,8 @@ class Visit:
 
     def choose(self, name: str, value: object) -> None:
         """One choice; refused with a sentence where it cannot be."""
+        if isinstance(value, str) and value.startswith(PREFIX):
+            nearest(name, value, self.lab.options(vars(self.state), name, self.shelf))
         self._settle(self.lab.changed(self.state, name, value, self.shelf))
 
     def roll(self, name: str) -> None:

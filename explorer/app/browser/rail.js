@@ -227,13 +227,11 @@ class Rail {
     this.fit();
   }
 
-  // Labels stand above their menus where there is room, closer where there is less, beside them where there is little.
+  // Labels stand above their menus where there is room, and beside them where there is not.
   fit() {
-    this.root.classList.remove("snug", "dense");
-    for (const way of ["snug", "dense"]) {
+    for (const way of ["", "snug", "dense", "dense tight"]) {
+      this.root.className = `exr ${way}`;
       if (this.root.scrollHeight <= this.root.clientHeight + 1) return;
-      this.root.classList.remove("snug");
-      this.root.classList.add(way);
     }
   }
 
