@@ -34,7 +34,9 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         "names", nargs="*", metavar="NAME", help="a target (two_moons) or a shipped network (two_moons/vp)"
     )
     parser.add_argument(
-        "--all", action="store_true", help="every shipped network, as it was trained (about half an hour)"
+        "--all",
+        action="store_true",
+        help="every shipped network, as it was trained (about ten minutes of one free core)",
     )
     parser.add_argument("--path", choices=list(PATHS), help="how data and noise are mixed (linear)")
     parser.add_argument(
@@ -104,8 +106,13 @@ def run_train(
 def _entry(name: str, given: dict) -> Entry:
     """The settings of a named network, or of a target's usual one, with what was given in their place."""
     if name in CATALOGUE:
-        return replace(CATALOGUE[name], **given)
-    target = TARGETS[nearest("name", name, [*TARGETS, *CATALOGUE])] if name not in TARGETS else TARGETS[name]
+        entry = replace(CATALOGUE[name], **given)
+        if entry.path != CATALOGUE[name].path:
+            raise ValueError(
+                f"{name!r} is on the {CATALOGUE[name].path} path; give {entry.target!r} to train on path {entry.path!r}"
+            )
+        return entry
+    target = TARGETS[nearest("name", name, [*TARGETS, *CATALOGUE])]
     path = given.get("path", "linear")
     for entry in CATALOGUE.values():
         if (entry.target, entry.path) == (name, path):
@@ -139,15 +146,17 @@ def _trained(entry: Entry, out: Path, device: str) -> Path:
 
 def _followed(records: Iterator[TrainProgress], entry: Entry) -> TrainProgress:
     """The last record of a run whose bar is drawn as it goes."""
+    step = 0
     with tqdm(total=entry.steps, desc=entry.name, unit="step", disable=None) as bar:
         try:
             for last in records:
-                bar.update(last.step - bar.n)
+                bar.update(last.step - step)
+                step = last.step
                 bar.set_postfix(loss=f"{last.loss:.3f}", refresh=False)
         except KeyboardInterrupt:
             bar.close()
             records.close()  # type: ignore[attr-defined] # a generator: it saves as it closes
-            print(f"\n{entry.name}: interrupted near step {bar.n}; the same command goes on from there")
+            print(f"\n{entry.name}: interrupted near step {step}; the same command goes on from there")
             raise
     return last
 

@@ -89,6 +89,7 @@ def test_a_run_that_diverges_ends_with_a_sentence_and_writes_nothing(tmp_path, m
         (["two_moons"], {"steps": 0}, "`steps`"),
         (["two_moons"], {"seed": -1}, "`seed`"),
         (["two_moons"], {"path": "ve"}, "near unit size"),
+        (["two_moons/linear"], {"path": "trig"}, "give 'two_moons' to train on path 'trig'"),
         (["two_moons"], {"learning_rate": 7.0}, "`learning_rate`"),
     ],
 )
