@@ -74,7 +74,9 @@ def _notebook(chromium: Browser) -> None:
             page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.ready")
             page.evaluate("() => void jupyterapp.commands.execute('application:toggle-left-area')")
             page.evaluate("() => void jupyterapp.commands.execute('notebook:run-all-cells')")
-            page.wait_for_function("() => document.querySelector('[data-got]')?.dataset.got > 0", timeout=180_000)
+            page.wait_for_function(
+                "() => document.querySelector('[data-got]')?.dataset.got > 0", timeout=180_000
+            )
             page.wait_for_timeout(6000)
             if (news := page.get_by_role("button", name="No", exact=True)).count():
                 news.first.click()

@@ -18,7 +18,9 @@ def write_atomically(file: Path, data: bytes) -> Path:
     try:
         handle, name = tempfile.mkstemp(prefix=PREFIX, suffix=".tmp", dir=file.parent)
     except OSError as fault:
-        raise ValueError(f"cannot write {file.name!r}: {fault.strerror}; choose a folder that can be written") from None
+        raise ValueError(
+            f"cannot write {file.name!r}: {fault.strerror}; choose a folder that can be written"
+        ) from None
     try:
         with os.fdopen(handle, "wb") as out:
             out.write(data)

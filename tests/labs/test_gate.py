@@ -11,7 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from explorer.labs.gate import AT_ONCE, INTERACTIVE, Gate
+from explorer.labs.flights import AT_ONCE
+from explorer.labs.gate import INTERACTIVE, Gate
 from explorer.labs.kept import content_key, weight
 from explorer.labs.scene import Begin, Block, Done, Kind, Status
 
@@ -167,7 +168,7 @@ def test_who_has_to_wait_is_told_the_place_and_gets_a_turn():
 
 
 def test_a_computation_that_raises_is_a_sentence_with_an_id_and_the_log_has_the_rest(caplog):
-    """Red without the last ``except`` of `_Flight._compute`."""
+    """Red without the last ``except`` of `Flight._compute`."""
 
     def broken(stop):
         yield Status("running", "step 1")
