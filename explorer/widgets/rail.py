@@ -91,6 +91,11 @@ class Rail(widgets.VBox):
         if shown.value != value:
             shown.value = value
 
+    def parts(self) -> list[Any]:
+        """All that the rail ever shows."""
+        seeds = [part for shown in self.controls.values() for part in getattr(shown, "children", ())]
+        return [*seeds, *self.controls.values(), *self._headings.values(), self._more, self.note]
+
     def input(self, name: str) -> Any:
         """The very widget that holds a control's value."""
         shown = self.controls[name]
@@ -113,6 +118,13 @@ class Rail(widgets.VBox):
 
     def _word(self, name: str) -> str:
         return self._desk.lab.controls[name].label.split(",")[-1].strip().lower()
+
+
+def close_whole(widget: widgets.DOMWidget) -> None:
+    """Close a widget with its layout and its style, which outlive it otherwise."""
+    for part in (getattr(widget, "style", None), widget.layout, widget):
+        if part is not None:
+            part.close()
 
 
 def stops_of(control: Slider, value: float) -> list[float]:

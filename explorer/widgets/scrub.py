@@ -16,7 +16,7 @@ from explorer.stage.feed import new_run_id
 from explorer.widgets.desk import Desk
 from explorer.widgets.foot import Foot
 from explorer.widgets.picked import Drawn, Launch, picked_in
-from explorer.widgets.rail import Rail
+from explorer.widgets.rail import Rail, close_whole
 from explorer.widgets.runner import Runner
 from explorer.widgets.shown import Live, Recorded
 
@@ -157,8 +157,10 @@ class Scrub(widgets.VBox):
         for runner in (self._launches, self._runs):
             runner.cancel()
             runner.drop()
-        for widget in (self._stage, self._foot):
-            widget.close()
+        rail = [] if self._rail is None else self._rail.parts()
+        for widget in (*rail, *self.children[0].children, *self.children):
+            close_whole(widget)
+        self.layout.close()
         super().close()
 
     # --- runs ---
