@@ -254,6 +254,25 @@ def test_a_message_over_the_limit_closes_that_socket_and_the_server_lives(watche
     assert watched.get()[0] == 200
 
 
+def test_a_page_cannot_be_replaced_nor_python_s_side_be_set(watched):
+    async def go():
+        client = await Client(watched).open()
+        await client.send("PUSH-DOC", {"doc": {"version": "3.9.2", "title": "mine", "roots": []}})
+        await client.send("PATCH-DOC", {"events": [{"kind": "TitleChanged", "title": "mine"}]})
+        await client.send("PATCH-DOC", changed(client.stage, "spec", "mine"))
+        await client.send("PATCH-DOC", changed(client.rail, "content", "mine"))
+        await client.settle(0.5)
+        await client.send("PULL-DOC-REQ", {})
+        while "roots" not in (text := await client.message()):
+            pass
+        await client.close()
+        return text, client.heard
+
+    text, heard = asyncio.run(go())
+    assert "Rail1" in text and '"mine"' not in text
+    assert sum('"ERROR"' in said for said in heard) == 4
+
+
 def test_a_valid_choice_over_the_raw_socket_is_computed(watched):
     """The other side of the wall: what is sound goes through."""
 
