@@ -47,6 +47,13 @@ PAINTED = """
 }
 """
 
+CAUGHT_UP = """
+() => {
+  const [step, at] = __h.inputs.at(-1) ?? [-1, 0];
+  return __h.inputs.length > 0 && __h.paints.some(([shown, when]) => shown === step && when > at);
+}
+"""
+
 
 def main() -> None:
     """Print the figures, the rivals' in the same run."""
@@ -94,7 +101,9 @@ _TRACES = ("scatter", "scattergl")
 def _rival(chromium, trace: str) -> dict:
     port = free_port()
     server = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.rival", str(port), trace], stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "benchmarks.rival", str(port), trace],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         _wait_until_up(chromium, port)
@@ -161,15 +170,14 @@ def _single(page_, left: float, right: float, y: float) -> list[float]:
     for i in range(1, SINGLE + 1):
         before = page_.evaluate("() => __h.inputs.length")
         page_.mouse.move(left + (right - left) * (i * 37 % STEPS) / STEPS, y)
-        page_.wait_for_function(
-            PAINTED,
-            arg=before,
-            polling=5,
-            timeout=20_000,
-        )
+        page_.wait_for_function(PAINTED, arg=before, polling=5, timeout=20_000)
         page_.wait_for_timeout(20)
+    found = _latencies(page_, exact=True)
+    # Back to the left end: Panel's slider is dragged by its handle only.
+    page_.mouse.move(left, y)
+    page_.wait_for_timeout(1500)
     page_.mouse.up()
-    return _latencies(page_, exact=True)
+    return found
 
 
 def _drag(page_, left: float, right: float, y: float) -> list[float]:
@@ -178,7 +186,8 @@ def _drag(page_, left: float, right: float, y: float) -> list[float]:
     for i in range(1, DRAG + 1):
         page_.mouse.move(left + (right - left) * i / DRAG, y)
         time.sleep(max(0.0, begun + i / 60 - time.perf_counter()))
-    page_.wait_for_timeout(3000)
+    # A page that lags behind is given the time to draw the last step.
+    page_.wait_for_function(CAUGHT_UP, polling=50, timeout=60_000)
     page_.mouse.up()
     return _latencies(page_, exact=False)
 

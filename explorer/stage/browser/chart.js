@@ -166,7 +166,7 @@ class Chart {
       const text = (first ? `${name} ` : "") + tickWord(value * unit.times);
       const half = 3.2 * text.length;
       if (at - half < free) continue;
-      free = (first ? INSETS.left + 2 * half : at + half) + 6;
+      free = (first ? INSETS.left - 4 + 2 * half : at + half) + 4;
       const traits = { class: "exs-tick", x: first ? INSETS.left - 4 : last ? right + 4 : at, y: floor + 15, "text-anchor": first ? "start" : last ? "end" : "middle" };
       draw("text", traits, svg).textContent = text;
     }
