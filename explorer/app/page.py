@@ -48,7 +48,7 @@ class Page:
         self.foot.param.watch(self._heard(self._act), "asked")
         self.foot.param.watch(self._heard(self._open), "upload")
         self.stage.param.watch(self._heard(lambda text: visit.pick(text)), "picked")
-        self.stage.param.watch(self._heard(self._move), "cursor")
+        self.stage.param.watch(self._heard(self._move, again=False), "cursor")
 
     # --- from the gate to the browser ---
 
@@ -91,7 +91,7 @@ class Page:
 
     # --- from the browser to the visit ---
 
-    def _heard(self, act: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def _heard(self, act: Callable[[Any], Any], again: bool = True) -> Callable[[Any], Any]:
         """Whatever goes wrong becomes a note; the page goes on and shows what holds."""
 
         async def heard(event: Any) -> None:
@@ -103,7 +103,7 @@ class Page:
                 self.visit.say(str(fault))
             except Exception as fault:  # shown to the person with an id; the log has the rest
                 self.visit.say(told(fault))
-            self.write(again=True)
+            self.write(again)
 
         return heard
 

