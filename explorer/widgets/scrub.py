@@ -265,14 +265,5 @@ class Scrub(widgets.VBox):
         return {**super()._repr_mimebundle_(**kwargs), "text/plain": sentence}
 
 
-def _drawing_in(text: str) -> object:
-    """The points of a drawn target, not checked yet; None for anything else."""
-    try:
-        picked = json.loads(text)
-        return picked["points"] if picked["what"] == "draw" else None
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-
-
 def _file_name(words: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in words).replace("__", "_").strip("_")
