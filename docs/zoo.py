@@ -10,7 +10,7 @@ HEAD = """\
 
 Written by `python docs/zoo.py` from the cards in the files' own headers; a test holds them equal.
 
-Load one with `ex.load("two_moons/linear")`; train it again with the command in its row, all of them with
+Load one with `ex.load("two_moons/linear")`; train it again with its command below, all of them with
 `sampler-explorer train --all` (about ten minutes on one free core). On the same torch version and processor the
 weights come out bit for bit; elsewhere the W2 figures agree within 15 %. Seconds are those of a machine that was busy
 with other work.
