@@ -11,6 +11,7 @@ from panel.io.server import DocHandler, WSHandler
 from tornado.web import RequestHandler
 
 from explorer.app.access import TokenAccess
+from explorer.app.page import VISITS
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,12 @@ class SocketDoor(WSHandler):
             text = UNHEARD if message.content["text"] == UNHEARD else FAILED
             message = type(message)(message.header, message.metadata, {"text": text, "traceback": None})
         await super().send_message(message)
+
+    def on_close(self) -> None:
+        visit = VISITS.get(self.connection.session.document) if self.connection is not None else None
+        if visit is not None:
+            visit.gate.leave(visit.id)
+        super().on_close()
 
     def _internal_error(self, message: str) -> None:
         log.error("closing a socket: %s", message)

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from weakref import WeakKeyDictionary
 
 import panel as pn
 
@@ -29,6 +30,10 @@ PUMP_EVERY = 0.03
 """Seconds between two messages of a run to a browser; more would not be seen."""
 FILES = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explorer-files")
 """Files for the person are made here, one at a time, off the loop that serves the pages."""
+
+
+VISITS: WeakKeyDictionary[Any, Visit] = WeakKeyDictionary()
+"""Whose document is whose: a socket that closes ends its visitor's run long before the session goes."""
 
 
 class Page:
@@ -189,6 +194,7 @@ def build(gate: Gate, device: str) -> pn.Template:
     page = Page(visit, document)
     if document is not None and document.session_context is not None:
         document.on_session_destroyed(lambda context: visit.leave())
+        VISITS[document] = visit
         pn.state.onload(page.loaded)
     return template_of(page)
 
