@@ -9,7 +9,7 @@ from explorer.app.rail import module
 class Foot(pn.custom.AnyWidgetComponent):
     """`facts` says all that is written; `asked` comes back; `file` goes out when `file_facts` names it."""
 
-    _esm = module("foot")
+    _esm = module("foot.css", "foot.js")
 
     facts = param.String("{}")
     asked = param.String("")

@@ -15,16 +15,16 @@ FOLDER = Path(__file__).parent / "browser"
 GROUPS = {"what": "What", "how": "How", "show": "Show", "compare": "Second run"}
 
 
-def module(name: str) -> str:
-    """One ES module with its style sheet in it."""
-    style = json.dumps((FOLDER / f"{name}.css").read_text("utf-8"))
-    return f"const STYLE = {style};\n{(FOLDER / f'{name}.js').read_text('utf-8')}"
+def module(style: str, *parts: str) -> str:
+    """One ES module of parts that share a scope, with its style sheet in it."""
+    sheet = json.dumps((FOLDER / style).read_text("utf-8"))
+    return "\n".join([f"const STYLE = {sheet};", *((FOLDER / part).read_text("utf-8") for part in parts)])
 
 
 class Rail(pn.custom.AnyWidgetComponent):
     """`content` says what is offered; `asked` comes back, one JSON text for each choice."""
 
-    _esm = module("rail")
+    _esm = module("rail.css", "controls.js", "rail.js")
 
     content = param.String("{}")
     asked = param.String("")

@@ -5,7 +5,7 @@
 
 Two finite draws of one law are never at distance 0: show ``floor`` next to every figure.
 
-Source: Bonneel et al. 2015, "Sliced and Radon Wasserstein barycenters"; distillation sheet, section 4.
+Source: Bonneel et al. 2015, "Sliced and Radon Wasserstein barycenters".
 Where we differ: clouds of unequal size are compared at the quantiles of the smaller one (linear).
 """
 

@@ -1,6 +1,6 @@
 """Small networks of (x, t), with room for a second time.
 
-Source: distillation sheet, section 1; sines of the position after Tancik et al. 2020, arXiv:2006.10739. Where we
+Source: sines of the position after Tancik et al. 2020, arXiv:2006.10739. Where we
 differ: first weights are 2.2 times torch's own, since SiLU halves a signal: a teacher of two moons comes to a W2
 of .042 and not of .051. And dtype follows the input: weights are cast on the way, so that a network kept in
 float32 answers a float64 state with float64 digits.

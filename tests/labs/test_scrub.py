@@ -157,6 +157,14 @@ def test_stop_keeps_what_was_computed():
     assert len(run.times) == 10 and record.panes[0].distance[-1] is not None
 
 
+@pytest.mark.parametrize("sampler", ["heun", "rk45", "diffusers/euler"])
+def test_every_layer_of_a_run_that_was_stopped_counts_the_same_frames(sampler):
+    looks = itertools.count()
+    events = shown(small(steps=20, sampler=sampler, path="ve"), stop=lambda: next(looks) >= 3)
+    totals = {e.total for e in events if isinstance(e, Block) and e.slot == 1}
+    assert len(totals) == 1
+
+
 def test_a_model_that_turns_to_nan_ends_as_diverged_with_its_step():
     shelf = Shelf()
     field = ex.NetworkField(lambda x, t: torch.where(t[:, None] < 0.5, torch.nan, 0.1) * x, shape=(2,))

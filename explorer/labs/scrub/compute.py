@@ -112,7 +112,8 @@ def _run(plan: Plan, pane: Pane, stop: Callable[[], bool]) -> Generator[Event, N
         seed=plan.state.seed,
         seconds=spent,
     )
-    yield from _ticks(pane, run.shares)
+    if len(frames) == total or not total:  # a part of a run keeps the ticks that were planned
+        yield from _ticks(pane, run.shares)
     return PaneRecord(pane, run, tuple(seconds))
 
 
@@ -161,10 +162,11 @@ def _arrows(plan: Plan, record: PaneRecord) -> Iterator[Event]:
     if len(plan.shape) != 1 or plan.shape[0] != 2:
         return
     places, times = _places(plan), [float(t) for t in record.run.times]
+    total = len(record.pane.times) or len(times)
     for index, t in enumerate(times[:-1]):
         arrows = _drawn_velocity(record.pane, places, t)
         if bool(torch.isfinite(arrows).all()):
-            yield Block(Kind.VELOCITY, record.pane.slot, index, len(times), _float32(arrows)[None])
+            yield Block(Kind.VELOCITY, record.pane.slot, index, total, _float32(arrows)[None])
 
 
 def _drawn_velocity(pane: Pane, places: Tensor, t: float) -> Tensor:

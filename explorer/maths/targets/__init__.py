@@ -54,15 +54,26 @@ def _built(entry: Entry) -> AbstractTarget:
 
 
 _OURS = "exact Gaussian mixture"
-_SHEET = "exact Gaussian mixture, the distillation sheet's"
 _DIGITS = "scikit-learn digits, 1,797 images as finite data"
 
 _WINDS = ("east", "north-east", "north", "north-west", "west", "south-west", "south", "south-east")
 _BLADES = tuple(f"blade {i + 1}" for i in range(5))
 
 _ENTRIES = (
-    Entry("two_moons", "Two moons", _SHEET, toys.two_moons, ("upper", "lower")),
-    Entry("eight_gaussians", "Eight Gaussians", _SHEET, toys.eight_gaussians, _WINDS),
+    Entry(
+        "two_moons",
+        "Two moons",
+        "exact mixture of 128 Gaussians, std 0.08",
+        toys.two_moons,
+        ("upper", "lower"),
+    ),
+    Entry(
+        "eight_gaussians",
+        "Eight Gaussians",
+        "exact mixture, radius 1.5, std 0.1",
+        toys.eight_gaussians,
+        _WINDS,
+    ),
     Entry("checkerboard", "Checkerboard", "exact uniform squares", toys.checkerboard),
     Entry("swiss_roll", "Swiss roll", _OURS, toys.swiss_roll),
     Entry("spirals", "Two spirals", _OURS, toys.spirals, ("first arm", "second arm")),

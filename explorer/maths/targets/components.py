@@ -6,7 +6,7 @@ At a level (a, s): ``S_k = a^2 C_k + s^2 I``, ``r_k = x - a mu_k``, responsibili
 
 ``v = sum_k g_k [a s (I - C_k) S_k^-1 r_k - s mu_k]``
 
-Source: specification sheet of samplers, section 5 (Gaussian conditioning). Where we differ: v in place of D,
+Source: Gaussian conditioning (Bishop 2006, section 2.3.3). Where we differ from the usual form: v in place of D,
 since in float32 ``eps = (x - a D) / s`` loses its digits at small s and ``D = (x - s eps) / a`` at large s.
 """
 

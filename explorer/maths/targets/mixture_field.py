@@ -1,6 +1,6 @@
 """The exact field of a Gaussian mixture.
 
-Source: specification sheet of samplers, section 5. The Jacobian of the velocity is written as what stays
+Source: Gaussian conditioning, component by component. The Jacobian of the velocity is written as what stays
 inside the components plus what lies between them: ``(sigma' / sigma) I`` minus a large covariance cancels.
 """
 

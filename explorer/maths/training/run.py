@@ -1,7 +1,7 @@
 """The one training loop: a generator of progress records.
 
 Progress, cancel and showing are what the caller does with it; closing the generator ends the run and, where a
-state file is kept, leaves it whole. Source: distillation sheet, sections 1 and 6.
+state file is kept, leaves it whole. Source: Lipman et al. 2023, arXiv:2210.02747.
 """
 
 import math
