@@ -125,7 +125,9 @@ def notebook(browser, lab, request):
     away, wrong = ours.guard(context, page)
     page.goto(f"{address}/lab/tree/{NOTEBOOK.name}?reset&token={TOKEN}")
     page.wait_for_function("() => window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')")
-    page.wait_for_function("() => jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'")
+    page.wait_for_function(
+        "() => jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'"
+    )
     run_command(page, "application:toggle-left-area")
     run_command(page, "notebook:run-all-cells")
     for stage in range(STAGES):
