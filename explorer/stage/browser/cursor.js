@@ -10,6 +10,7 @@ class Cursor {
     this.stops = [];
     this.touched = false;
     this.telling = false;
+    this.held = false; // by a pointer on the slider, or by play: Python hears of it when they let go
   }
 
   // The stops are the ticks of all runs; until a hand moves it the cursor follows the newest frame, then rests
@@ -60,7 +61,7 @@ class Cursor {
     for (const peer of this.peers()) peer.told(share);
     clearTimeout(this.resting);
     if (released) this.tellPython();
-    else this.resting = setTimeout(() => this.tellPython(), REST);
+    else if (!this.held) this.resting = setTimeout(() => this.tellPython(), REST);
   }
 
   told(share) {

@@ -47,6 +47,12 @@ class TimeLine {
       stage.cursor.steer(stage.cursor.snap(1 - Number(this.slider.value)), false);
       if (globalThis.__h) globalThis.__h.input(stage.leadFrame());
     });
+    for (const [name, held] of [["pointerdown", true], ["pointerup", false], ["pointercancel", false]]) {
+      this.slider.addEventListener(name, () => {
+        if (held) this.stop();
+        stage.cursor.held = held;
+      });
+    }
     this.slider.addEventListener("change", () => stage.cursor.steer(stage.cursor.share, true));
     this.sizes = new ResizeObserver(() => this.layTicks());
     this.sizes.observe(track);
@@ -158,7 +164,7 @@ class TimeLine {
     const { stage } = this;
     if (stage.cursor.stops.length < 2) return;
     if (stage.cursor.share <= stage.cursor.stops[stage.cursor.stops.length - 1] + 1e-6) stage.cursor.steer(stage.cursor.stops[0], false);
-    this.playing = true;
+    this.playing = stage.cursor.held = true;
     this.face("pause");
     this.tick();
   }
@@ -188,7 +194,7 @@ class TimeLine {
   stop() {
     if (!this.playing) return;
     clearTimeout(this.timer);
-    this.playing = false;
+    this.playing = this.stage.cursor.held = false;
     this.face("play");
     this.stage.cursor.steer(this.stage.cursor.share, true);
   }
