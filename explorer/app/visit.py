@@ -87,7 +87,7 @@ class Visit:
         self._drop_launches()
         self.is_opened = False
         state, lab, shelf, device = self.state, self.lab, self.shelf, self.device
-        self.status = Status("running", "")
+        self.show(Status("running", "starting"))
         self.gate.ask(self.id, self.key, lambda stop: lab.events(state, shelf, device, stop), self.show)
 
     def _drop_launches(self) -> None:
@@ -189,7 +189,7 @@ class Visit:
         events = events_of(run)
         self._drop_launches()
         self.is_opened, self.note, self._launches = True, "", self._launches + 1
-        self.status = Status("running", "")
+        self.show(Status("running", "starting"))
         self.gate.ask(
             self.id, f"{self.id} opened {self._launches}", lambda stop: events, self.show, keep=False
         )
