@@ -125,7 +125,7 @@ class VP(AbstractPath):
     beta_min: float = 0.1
     beta_max: float = 20.0
     name: ClassVar[str] = "vp"
-    label: ClassVar[str] = "Variance preserving (linear beta)"
+    label: ClassVar[str] = "Variance preserving (VP)"
     formula: ClassVar[str] = (
         "alpha = exp(-(beta_max - beta_min) t^2 / 4 - beta_min t / 2), alpha^2 + sigma^2 = 1"
     )

@@ -272,3 +272,9 @@ def test_a_random_method_starts_with_its_own_share_of_noise():
     assert LAB.changed(state, "sampler", "ddim", Shelf()).eta == 0.0
     record = record_of(small(compare=True, sampler_2="euler_maruyama"))
     assert record.panes[1].pane.sampler.eta == 1.0
+
+
+def test_the_page_says_where_a_scheduler_departs_from_its_name():
+    note = shown(small(sampler="diffusers/ddim", path="vp"))[0].spec["note"]
+    assert "DDIM of diffusers" in note and "1000" in note
+    assert shown(small())[0].spec["note"] == ""

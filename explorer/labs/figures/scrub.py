@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from explorer.labs.scrub.state import ANY, EXACT, is_own
+from explorer.models.schedulers import SCHEDULERS
 from explorer.models.zoo import CATALOGUE
 
 if TYPE_CHECKING:  # compute draws with this module
@@ -67,11 +68,17 @@ def _images(plan: "Plan") -> dict[str, int] | None:
     return {"height": plan.shape[-2], "width": plan.shape[-1], "columns": columns}
 
 
+def _departure(pane: "Pane") -> str:
+    """Where a scheduler of diffusers parts from the method it is named after, in its first sentence."""
+    entry = SCHEDULERS.get(pane.sampler.name)
+    return "" if entry is None else entry.departs.split(". ")[0].rstrip(".")
+
+
 def _note(plan: "Plan") -> str:
     notes = []
     if any(pane.path.name == "ve" for pane in plan.panes):
         notes.append("variance exploding states are drawn divided by sqrt(1 + sigma²)")
-    notes += [text for pane in plan.panes if (text := getattr(pane.sampler, "departs", ""))]
+    notes += [f"{pane.sampler.label} of diffusers: {text}" for pane in plan.panes if (text := _departure(pane))]
     return "; ".join(notes)
 
 
