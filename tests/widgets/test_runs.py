@@ -78,14 +78,14 @@ def test_the_last_that_was_asked_is_the_last_that_is_shown(cell):
     assert f"{asked} steps" in view._line
 
 
-def gated(started, go, n=200):
+def gated(started, go, pause=0.002):
     def field(x, t):
         started.set()
         go.wait(10)
-        time.sleep(0.002)
+        time.sleep(pause)
         return -x
 
-    return {"thing": ex.NetworkField(field), "n": 16, "steps": n}
+    return {"thing": ex.NetworkField(field), "n": 16, "steps": 200}
 
 
 def test_cancel_keeps_what_was_computed(cell):
@@ -100,13 +100,25 @@ def test_cancel_keeps_what_was_computed(cell):
 
 def test_a_new_choice_ends_the_old_run_within_a_step(cell):
     started, go = threading.Event(), threading.Event()
-    view = cell(**gated(started, go))
+    view = cell(**gated(started, go, pause=0.05))  # the whole of it takes 20 s
     go.set()
     assert started.wait(10)
     begun = time.monotonic()
     view.choose("steps", 2)
     assert view.run.steps == 2
     assert time.monotonic() - begun < 5
+
+
+def test_a_run_that_cannot_begin_leaves_no_record_of_the_one_before(cell):
+    def nowhere():
+        raise ValueError("a name leads nowhere")
+        yield
+
+    view = cell().wait()
+    view._live.make = lambda: lambda stop: nowhere()
+    view.choose("steps", 3)
+    with pytest.raises(ValueError, match="no finished run: a name leads nowhere"):
+        _ = view.record
 
 
 def test_closing_leaves_no_thread_and_no_widget():
