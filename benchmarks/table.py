@@ -22,11 +22,15 @@ def show(title: str, rows: Sequence[tuple[str, float, float, str]]) -> None:
 
 
 def ratio_of_medians(work: Callable[[], object], floor: Callable[[], object], rounds: int) -> float:
-    """Median CPU seconds of ``work`` over that of ``floor``, run in turn so that the machine's drift meets both."""
-    spent: tuple[list[float], list[float]] = ([], [])
-    for _ in range(rounds + 1):  # the first round warms up
-        for each, times in zip((work, floor), spent, strict=True):
+    """Median CPU seconds of ``work`` over that of ``floor``.
+
+    The two run in turn, and in the other order every second round, so that neither the machine's drift nor what the
+    one leaves in the caches is counted for or against the other.
+    """
+    spent: dict[int, list[float]] = {0: [], 1: []}
+    for round_ in range(rounds + 1):  # the first round warms up
+        for which in (0, 1) if round_ % 2 else (1, 0):
             begun = time.thread_time()
-            each()
-            times.append(time.thread_time() - begun)
+            (work, floor)[which]()
+            spent[which].append(time.thread_time() - begun)
     return statistics.median(spent[0][1:]) / statistics.median(spent[1][1:])

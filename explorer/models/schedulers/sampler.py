@@ -46,13 +46,6 @@ from explorer.models.schedulers.registry import SCHEDULERS
 Settings = tuple[tuple[str, Hashable], ...]
 
 
-class Schedule(list[float]):
-    """The times of a run with the number of steps, or the training levels, that the scheduler is set to."""
-
-    steps: int = 0
-    ratios: tuple[float, ...] = ()
-
-
 @dataclass
 class Run:
     """What one run owns: its scheduler, the scheduler's levels and which entries make up each step."""
@@ -64,6 +57,15 @@ class Run:
     arguments: dict[str, Any]
     latest: float
     taken: int = 0
+
+
+class Schedule(list[float]):
+    """The times of a run with the number of steps, or the training levels, that the scheduler is set to."""
+
+    steps: int = 0
+    ratios: tuple[float, ...] = ()
+    prepared: Run | None = None
+    """The run whose levels gave the times; the first who starts has it."""
 
 
 @dataclass(frozen=True)
@@ -142,16 +144,21 @@ class SchedulerSampler(AbstractSampler):
     def start(self, field: CountedField, times: Sequence[float], generator: torch.Generator) -> Run:
         """A fresh scheduler, set to the run's times."""
         expected = self._expected(field.field)
-        if isinstance(times, Schedule):
-            scheduler = self._scheduler(times.steps, times.ratios, expected)
-        else:
-            scheduler = self._scheduler(0, self._level_ratios(field.path, times), expected)
-        run = self._run(scheduler, field.path, times[0])
+        run = self._own_run(field.path, times)
+        if expected in THEIR_NAME.values() and self.entry.chooses:
+            run.scheduler.register_to_config(prediction_type=expected)
         run.expected = expected
-        takes = inspect.signature(scheduler.step).parameters
+        takes = inspect.signature(run.scheduler.step).parameters
         run.arguments = {"generator": generator} if "generator" in takes else {}
         run.arguments |= {**self.entry.extra, **dict(self.extra)}
         return run
+
+    def _own_run(self, path: AbstractPath, times: Sequence[float]) -> Run:
+        """A run that nobody else has: the one that gave the times, or one more like it."""
+        if not isinstance(times, Schedule):
+            return self._run(self._scheduler(0, self._level_ratios(path, times)), path, times[0])
+        run, times.prepared = times.prepared, None
+        return run or self._run(self._scheduler(times.steps, times.ratios), path, times[0])
 
     def step(
         self, field: CountedField, x: Points, t: float, t_next: float, memory: Run
@@ -201,11 +208,9 @@ class SchedulerSampler(AbstractSampler):
         theirs = THEIR_NAME[getattr(field, "predicts", "denoised")]
         return theirs if theirs in known else known[0]
 
-    def _scheduler(self, steps: int, ratios: Sequence[float] = (), expected: str = "") -> Any:
+    def _scheduler(self, steps: int, ratios: Sequence[float] = ()) -> Any:
         """A fresh instance, set to its own grid of ``steps`` or to the ratios of ours."""
         scheduler = copy.deepcopy(_unused(self.entry.class_name, plain_settings(self._settings())))
-        if expected in THEIR_NAME.values() and self.entry.chooses:
-            scheduler.register_to_config(prediction_type=expected)
         count = len(ratios) or steps
         scheduler.set_timesteps(count + self.entry.ends_counted, **self.entry.set_kwargs)
         if ratios:
@@ -221,7 +226,7 @@ class SchedulerSampler(AbstractSampler):
         return Run(scheduler, shares, groups, "", {}, latest)
 
     def _timed(self, schedule: Schedule, path: AbstractPath, latest: float) -> Schedule:
-        run = self._run(self._scheduler(schedule.steps, schedule.ratios), path, latest)
+        run = schedule.prepared = self._run(self._scheduler(schedule.steps, schedule.ratios), path, latest)
         inner = [time_at(path, run.shares[group[0]], latest) for group in run.groups[1:]]
         schedule.extend([latest, *inner, 0.0])
         if any(a <= b for a, b in pairwise(schedule)):
