@@ -33,7 +33,7 @@ def measured() -> None:
     network = FlowMLP(2).eval()
     field = ex.NetworkField(network, path="linear", predicts="velocity")
     rows = []
-    for n, bound, rounds in ((2048, 1.05, 40), (16, 1.5, 100)):
+    for n, bound, rounds in ((2048, 1.05, 100), (16, 1.5, 100)):
         noise = torch.randn(n, 2, generator=torch.Generator().manual_seed(0))
         for name, bare in (("euler", _euler), ("heun", _heun), ("ddim", _ddim)):
             ratio = ratio_of_medians(
@@ -46,7 +46,7 @@ def measured() -> None:
     ratio = ratio_of_medians(
         lambda: ex.record(field, sampler="diffusers/flow_euler", steps=STEPS, noise=noise),
         lambda: _by_hand(network, noise),
-        40,
+        100,
     )
     rows.append(("record diffusers/flow_euler / diffusers by hand, n = 2048", ratio, 1.05, "times"))
     show("Recording loop, 50 steps of a 4x128 network", rows)

@@ -78,7 +78,9 @@ def _note(plan: "Plan") -> str:
     notes = []
     if any(pane.path.name == "ve" for pane in plan.panes):
         notes.append("variance exploding states are drawn divided by sqrt(1 + sigma²)")
-    notes += [f"{pane.sampler.label} of diffusers: {text}" for pane in plan.panes if (text := _departure(pane))]
+    notes += [
+        f"{pane.sampler.label} of diffusers: {text}" for pane in plan.panes if (text := _departure(pane))
+    ]
     return "; ".join(notes)
 
 

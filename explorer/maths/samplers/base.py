@@ -96,7 +96,9 @@ class CountedField:
         return known
 
     def next_step(self) -> None:
-        """Forget the step's first prediction; the last is kept for one more call."""
+        """Forget the step's first prediction; the last is kept for one more call, if it is another."""
+        if self._last is self.first:
+            self._last = None
         self.first = None
 
 
