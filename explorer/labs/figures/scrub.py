@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from explorer.labs.scrub.state import ANY, EXACT, is_own
+from explorer.labs.scrub.state import ANY, is_own
 from explorer.models.schedulers import SCHEDULERS
 from explorer.models.zoo import CATALOGUE
 
@@ -21,11 +21,10 @@ W2_HINT = (
 
 def spec_of(plan: "Plan") -> dict[str, Any]:
     """The stage's spec, with slots for runs."""
-    state = plan.state
     return {
         "version": 1,
         "title": "Your data" if plan.target is None else plan.target.label,
-        "subtitle": f"{_model(state)}, {plan.panes[0].path.label.split(' (')[0].lower()} path",
+        "subtitle": _subtitle(plan),
         "box": list(plan.box),
         "panes": [_pane(plan, pane) for pane in plan.panes],
         "launched": [],
@@ -39,11 +38,13 @@ def spec_of(plan: "Plan") -> dict[str, Any]:
     }
 
 
-def _model(state: Any) -> str:
-    words = "your model" if is_own(state.model) else "exact field"
-    if state.model != EXACT and not is_own(state.model):
-        words = f"network {CATALOGUE[state.model].label}"
-    return words if state.label == ANY else f"{words}, class {state.label}"
+def _subtitle(plan: "Plan") -> str:
+    """What is asked, on which path, for which class."""
+    state, words = plan.state, "your model" if is_own(plan.state.model) else "exact field"
+    path = f", {plan.panes[0].path.label.split(' (')[0].lower()} path"
+    if state.model in CATALOGUE:
+        words, path = CATALOGUE[state.model].label, ""  # its label names the path that it was trained on
+    return f"{words}{path}" if state.label == ANY else f"{words}{path}, class {state.label}"
 
 
 def _pane(plan: "Plan", pane: "Pane") -> dict[str, Any]:
