@@ -12,7 +12,7 @@ def figures_of(record: Any) -> dict[str, Any]:
     from explorer.labs.figures.plots import (
         trajectory_figures,
     )  # Plotly is slow to import and not always wanted
-    from explorer.labs.scrub.compute import ScrubRecord
+    from explorer.labs.scrub.record import ScrubRecord
     from explorer.maths.trajectory import Trajectory
 
     if isinstance(record, Trajectory):

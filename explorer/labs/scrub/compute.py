@@ -3,50 +3,27 @@
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.labs.figures.scrub import charts_of, footer_of, spec_of
+from explorer.labs.figures.scrub import FIELD, charts_of, footer_of, spec_of
 from explorer.labs.scene import Begin, Block, Charts, Done, Event, Kind, Launched, Status
 from explorer.labs.scrub.plan import REFERENCE_SEED, Pane, Plan, planned
+from explorer.labs.scrub.record import PaneRecord, ScrubRecord
 from explorer.labs.scrub.state import ANY, EXACT, PICTURES, ScrubState
 from explorer.labs.shelf import Shelf
 from explorer.maths.metrics import SlicedTarget
 from explorer.maths.samplers import as_sampler, walk
 from explorer.maths.samplers.base import Ended, Frame
-from explorer.maths.trajectory import Trajectory, collect
+from explorer.maths.trajectory import collect
 
-GRID = (24, 20)
-"""Arrows of the velocity layer, across and up."""
 FRAMES_PER_MEASURE = 4
 """Distances are shown after every few, so that a long run fills its chart as one watches."""
 MEASURED = 2000
 """Most samples that a distance is measured on; its floor is drawn for the same number."""
-
-
-@dataclass(frozen=True, eq=False)
-class PaneRecord:
-    """One run with what was measured on it; lists have one number for each frame, None where not known."""
-
-    pane: Pane
-    run: Trajectory
-    seconds: tuple[float, ...]
-    distance: tuple[float | None, ...] = ()
-    clean_distance: tuple[float | None, ...] = ()
-    error: float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class ScrubRecord:
-    """Everything behind one picture of the Scrub lab."""
-
-    plan: Plan
-    panes: tuple[PaneRecord, ...]
-    floor: float | None = None
-    """Sliced W2 between two draws of the data of the same size: no sampler is expected below it."""
 
 
 def events(
@@ -179,7 +156,7 @@ def _drawn_velocity(pane: Pane, places: Tensor, t: float) -> Tensor:
 
 
 def _places(plan: Plan) -> Tensor:
-    (lo_x, lo_y, hi_x, hi_y), (nx, ny) = plan.box, GRID
+    (lo_x, lo_y, hi_x, hi_y), (nx, ny) = plan.box, (FIELD["nx"], FIELD["ny"])
     x = lo_x + (torch.arange(nx) + 0.5) / nx * (hi_x - lo_x)
     y = lo_y + (torch.arange(ny) + 0.5) / ny * (hi_y - lo_y)
     grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2)

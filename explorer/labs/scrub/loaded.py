@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.labs.figures.scrub import ROLES
+from explorer.labs.figures.curves import ROLES, VE_NOTE, schedule_chart, time_rows
 from explorer.labs.scene import Begin, Block, Charts, Done, Event, Kind, Status
 from explorer.labs.scrub.plan import NOISE_REACH
 from explorer.labs.scrub.state import PICTURES
-from explorer.maths.paths import AbstractPath, as_path
+from explorer.maths.paths import as_path
 from explorer.maths.trajectory import Trajectory
 from explorer.models.schedulers import ALL_SAMPLERS
 
@@ -61,7 +61,9 @@ def _events(runs: Sequence[Trajectory]) -> Iterator[Event]:
     yield Begin(_spec(runs))
     for slot, run in enumerate(runs, 1):
         yield from _blocks(slot, run)
-    yield Charts({"charts": [_schedule(runs)], "numbers": {"title": "At this time", "rows": _rows(runs)}})
+    slots = dict(enumerate(runs, 1))
+    numbers = {"title": "At this time", "rows": time_rows(slots)}
+    yield Charts({"charts": [schedule_chart(slots)], "numbers": numbers})
     yield _status(runs)
     yield Done(LoadedRecord(tuple(runs)), _footer(runs))
 
@@ -140,7 +142,7 @@ def _label(run: Trajectory) -> str:
 def _note(runs: Sequence[Trajectory]) -> str:
     notes = []
     if any(run.path == "ve" for run in runs):
-        notes.append("variance exploding states are drawn divided by sqrt(1 + sigma²)")
+        notes.append(VE_NOTE)
     for run in runs:
         if _drawn(run) < run.states.shape[1] and run.states.dim() == 3:
             notes.append(f"{_drawn(run):,} of {run.states.shape[1]:,} samples are drawn")
@@ -158,78 +160,6 @@ def _box(runs: Sequence[Trajectory]) -> list[float]:
         if len(last):
             reach = max(reach, 1.1 * float(last.amax(dim=1).quantile(0.995)))
     return [-reach, -reach, reach, reach]
-
-
-def _schedule(runs: Sequence[Trajectory]) -> dict[str, Any]:
-    lines: list[dict[str, Any]] = []
-    for slot, run in enumerate(runs, 1):
-        path, dashed = as_path(run.path), slot > 1
-        if any(other.path == run.path for other in runs[: slot - 1]):
-            continue  # the very same curves
-        suffix = "" if slot == 1 else f", {run.path}"
-        for weight, words, role in ((path.alpha, "α data", "state"), (path.sigma, "σ noise", "launched")):
-            y = [_short(float(weight(t) * path.drawn_scale(t))) for t in run.times.tolist()]
-            line = {
-                "run": slot,
-                "label": f"{words}{suffix}",
-                "role": role,
-                "dashed": dashed,
-                "ticks": True,
-                "x": [_short(share) for share in run.shares.tolist()],
-                "y": y,
-            }
-            lines.append(line)
-    return {
-        "id": "schedule",
-        "title": "Noise schedule",
-        "subtitle": "share of data and of noise in the state",
-        "hint": "x_t = alpha x_0 + sigma eps. The dots are the moments that were recorded.",
-        "x": "share",
-        "x_label": "noise share",
-        "y_label": "",
-        "y": [0, 1],
-        "lines": lines,
-        "levels": [],
-    }
-
-
-def _rows(runs: Sequence[Trajectory]) -> list[dict[str, Any]]:
-    slots = dict(enumerate(runs, 1))
-    rows: list[dict[str, Any]] = [
-        {
-            "label": "time t",
-            "hint": "the path's own time: 1 is noise, 0 is data",
-            "values": {slot: [_short(t) for t in run.times.tolist()] for slot, run in slots.items()},
-        },
-        {
-            "label": "signal-to-noise",
-            "hint": "alpha² / sigma² of the state",
-            "values": {
-                slot: [_snr(as_path(run.path), t) for t in run.times.tolist()] for slot, run in slots.items()
-            },
-        },
-    ]
-    counted = {slot: run for slot, run in slots.items() if int(run.evals[-1])}
-    if counted:
-        rows.append(
-            {
-                "label": "evals so far",
-                "hint": "calls of the model (NFE)",
-                "values": {slot: run.evals.tolist() for slot, run in counted.items()},
-                "of": {slot: int(run.evals[-1]) for slot, run in counted.items()},
-            }
-        )
-    return [{"unit": "", **row} for row in rows]
-
-
-def _snr(path: AbstractPath, t: float) -> float | None:
-    level = path.at(t)
-    return _short(float((level.alpha / level.sigma) ** 2)) if level.sigma else None
-
-
-def _short(value: float) -> float:
-    """Six digits: twice what is ever shown."""
-    return float(f"{value:.6g}")
 
 
 def _status(runs: Sequence[Trajectory]) -> Status:
