@@ -215,9 +215,10 @@ def serve(
     begun = time.monotonic()
     print("Sampler Explorer: computing the first picture", flush=True)
     served = listen(host, port, device, warm=warm)
-    _announce(served, host, device, time.monotonic() - begun)
     loop = served.server.io_loop
-    signal.signal(signal.SIGTERM, lambda *_: loop.add_callback_from_signal(loop.stop))
+    for end in (signal.SIGINT, signal.SIGTERM):  # before anybody is told that it is there to be stopped
+        signal.signal(end, lambda *_: loop.add_callback_from_signal(loop.stop))
+    _announce(served, host, device, time.monotonic() - begun)
     if show:
         threading.Thread(target=webbrowser.open, args=(served.url,), daemon=True).start()
     served.server.start()

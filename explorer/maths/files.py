@@ -10,11 +10,12 @@ PREFIX = ".explorer-"
 
 
 def write_atomically(file: Path, data: bytes) -> Path:
-    """Write beside ``file``, force to disk, then take its place.
+    """Write beside ``file``, force to disk, then take its place; what an earlier kill left there is swept first.
 
     Raises:
         ValueError: when the folder is missing or cannot be written; the old file is untouched.
     """
+    sweep(file.parent)
     try:
         handle, name = tempfile.mkstemp(prefix=PREFIX, suffix=".tmp", dir=file.parent)
     except OSError as fault:
