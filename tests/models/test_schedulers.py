@@ -100,7 +100,7 @@ def test_a_run_is_bit_for_bit_the_one_that_diffusers_makes_by_hand(key, monkeypa
         kwargs["prediction_type"] = prediction_type
     scheduler = scheduler_class(entry.class_name)(**kwargs)
     scheduler.set_timesteps(steps + (entry.class_name == "MiniMaxH3Scheduler"), **entry.set_kwargs)
-    random = {"generator": generator} if entry.is_random else {}
+    random, clean = {"generator": generator} if entry.is_random else {}, None
     with torch.no_grad():
         for i, (t, at) in enumerate(zip(scheduler.timesteps, asked, strict=False)):
             output = net(x, at)
@@ -115,7 +115,11 @@ def test_a_run_is_bit_for_bit_the_one_that_diffusers_makes_by_hand(key, monkeypa
                 output = preconditioned(output, x, scheduler.sigmas[i].double(), scheduler.config)
             if hasattr(scheduler, "scale_model_input"):
                 scheduler.scale_model_input(x, t)
-            x = scheduler.step(output, t, x, **extra).prev_sample
+            if key == "diffusers/dpm_cogvideox":
+                before = scheduler.timesteps[i - 1] if i else None
+                x, clean = scheduler.step(output, clean, t, before, x, **extra, return_dict=False)
+            else:
+                x = scheduler.step(output, t, x, **extra).prev_sample
     if entry.family == "edm" or key == "diffusers/consistency":
         torch.testing.assert_close(frames[-1].x, x, rtol=1e-6, atol=1e-6)
     else:

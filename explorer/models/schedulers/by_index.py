@@ -17,6 +17,16 @@ INDEXED: dict[str, SchedulerEntry] = {
         grids="own",
         kwargs={**UNCLIPPED, "snr_shift_scale": 1.0},
     ),
+    "diffusers/dpm_cogvideox": SchedulerEntry(
+        "CogVideoXDPMScheduler",
+        "vp_index",
+        "SDE-DPM-Solver++ 2M (CogVideoX)",
+        order=1,
+        is_random=True,
+        departs=STRIDE + " It must be handed its last clean prediction; the adapter hands it.",
+        grids="own",
+        kwargs={**UNCLIPPED, "snr_shift_scale": 1.0},
+    ),
     "diffusers/ddpm": SchedulerEntry(
         "DDPMScheduler", "vp_index", "DDPM", is_random=True, grids="levels", kwargs=UNCLIPPED
     ),

@@ -27,8 +27,6 @@ LEFT_OUT: dict[str, str] = {
     "ScoreSdeVeScheduler": "It has no `step` but a predictor and a corrector call; it is no single method.",
     "CosineDPMSolverMultistepScheduler": _TORCHSDE,
     "DPMSolverSDEScheduler": _TORCHSDE,
-    "CogVideoXDPMScheduler": "Its `step` must be handed the last clean prediction and its time by "
-    "the caller.",
     "ConsistencyDecoderScheduler": "It takes two fixed steps of a decoder that is given an image's code.",
     "HeliosScheduler": "It samples a video in stages of growing size.",
     "HeliosDMDScheduler": "It samples a video in stages of growing size, from a distilled model.",

@@ -31,6 +31,7 @@ from explorer.maths.paths import AbstractPath
 from explorer.maths.samplers.base import AbstractSampler, CountedField
 from explorer.maths.samplers.grids import times_of
 from explorer.maths.shapes import Points
+from explorer.models.schedulers.calls import called
 from explorer.models.schedulers.encode import THEIR_NAME, encode
 from explorer.models.schedulers.entry import SchedulerEntry
 from explorer.models.schedulers.levels import (
@@ -57,6 +58,8 @@ class Run:
     arguments: dict[str, Any]
     latest: float
     taken: int = 0
+    clean: Tensor | None = None
+    """The last clean prediction, for the one scheduler that wants it back."""
 
 
 class Schedule(list[float]):
@@ -185,16 +188,7 @@ class SchedulerSampler(AbstractSampler):
         if x is None or asked != t:
             x = _scaled(state, field.path.at(asked).sigma, shares.sigma)
         output = encode(run.expected, field(x, asked), state, shares, scheduler.config)
-        timestep, arguments = scheduler.timesteps[entry], run.arguments
-        if hasattr(scheduler, "scale_model_input"):
-            scheduler.scale_model_input(
-                state, timestep
-            )  # some warn without it; networks here see our own scale
-        if self.entry.class_name == "UnCLIPScheduler" and entry + 1 < len(scheduler.timesteps):
-            arguments = {**arguments, "prev_timestep": scheduler.timesteps[entry + 1]}
-        if self.entry.class_name == "DDPMWuerstchenScheduler":
-            timestep = timestep[None]
-        return scheduler.step(output, timestep, state, **arguments, return_dict=False)[0].to(x.dtype)
+        return called(run, self.entry.class_name, entry, output, state).to(x.dtype)
 
     def _settings(self) -> dict[str, Any]:
         return {**self.entry.kwargs, **dict(self.config)}
