@@ -128,6 +128,15 @@ def _trained(entry: Entry, out: Path, device: str) -> Path:
     if _is_there(file, entry):
         print(f"{entry.name}: {file} is there already with these settings; remove it to train it again")
         return file
+    try:
+        return _made(entry, file, state, device)
+    except KeyboardInterrupt as fault:
+        print(f"\n{entry.name}: interrupted {str(fault) or 'at its end'}; the same command goes on from there")
+        raise
+
+
+def _made(entry: Entry, file: Path, state: Path, device: str) -> Path:
+    """Train, measure, write; the state file goes only when the network is there."""
     problem = Problem(
         as_target(entry.target), as_path(entry.path), entry.predicts, DROP if entry.is_conditional else None
     )
@@ -156,8 +165,7 @@ def _followed(records: Iterator[TrainProgress], entry: Entry) -> TrainProgress:
         except KeyboardInterrupt:
             bar.close()
             records.close()  # type: ignore[attr-defined] # a generator: it saves as it closes
-            print(f"\n{entry.name}: interrupted near step {step}; the same command goes on from there")
-            raise
+            raise KeyboardInterrupt(f"near step {step}") from None
     return last
 
 

@@ -75,6 +75,22 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_gives_the_unbroken_weights(tmp_pa
     assert not state.exists()
 
 
+def test_an_interrupt_while_a_network_is_measured_says_how_to_go_on_too(tmp_path, monkeypatch, capsys):
+    import explorer.models.train_command as command
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "save_network", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_train(["gaussian"], out=tmp_path / "a", **QUICK)
+    assert "the same command goes on from there" in capsys.readouterr().out
+    (resumed,) = run_train(["gaussian"], out=tmp_path / "a", **QUICK)
+    (whole,) = run_train(["gaussian"], out=tmp_path / "b", **QUICK)
+    assert read_card(resumed).weights == read_card(whole).weights
+
+
 def test_a_run_that_diverges_ends_with_a_sentence_and_writes_nothing(tmp_path, monkeypatch):
     from explorer.maths.training import Problem
 
