@@ -131,7 +131,9 @@ def _trained(entry: Entry, out: Path, device: str) -> Path:
     try:
         return _made(entry, file, state, device)
     except KeyboardInterrupt as fault:
-        print(f"\n{entry.name}: interrupted {str(fault) or 'at its end'}; the same command goes on from there")
+        print(
+            f"\n{entry.name}: interrupted {str(fault) or 'at its end'}; the same command goes on from there"
+        )
         raise
 
 
