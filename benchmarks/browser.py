@@ -3,10 +3,11 @@
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 HARNESS = """
 (() => {
@@ -41,3 +42,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def wait_for_server(page: Page, port: int) -> None:
+    """Until the loopback server answers; a minute at most."""
+    for _ in range(120):
+        try:
+            if page.request.get(f"http://127.0.0.1:{port}/").ok:
+                return
+        except Error:  # nobody listens yet
+            time.sleep(0.5)
+    raise RuntimeError("the server did not start")

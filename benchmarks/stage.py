@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.browser import HARNESS, browser, free_port
+from benchmarks.browser import HARNESS, browser, free_port, wait_for_server
 from benchmarks.pictures import STEPS, page
 from benchmarks.table import load, show
 
@@ -106,22 +106,13 @@ def _rival(chromium, trace: str) -> dict:
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait_until_up(chromium, port)
+        page_ = chromium.new_page()
+        wait_for_server(page_, port)
+        page_.close()
         return _measure(chromium, f"http://127.0.0.1:{port}/", _rival_track)
     finally:
         server.kill()
         server.wait()
-
-
-def _wait_until_up(chromium, port: int) -> None:
-    page_ = chromium.new_page()
-    for _ in range(100):
-        try:
-            if page_.request.get(f"http://127.0.0.1:{port}/").ok:
-                break
-        except Exception:  # not up yet
-            time.sleep(0.5)
-    page_.close()
 
 
 def _crowd_page(folder: Path) -> str:

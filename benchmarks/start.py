@@ -1,6 +1,5 @@
 """How soon something is there: importing the package, the first frame of a stream, the first picture of a page."""
 
-import os
 import signal
 import statistics
 import subprocess
@@ -10,7 +9,7 @@ import time
 import torch
 
 import explorer as ex
-from benchmarks.browser import browser, free_port
+from benchmarks.browser import browser, free_port, wait_for_server
 from benchmarks.table import show
 
 ROUNDS = 5
@@ -69,7 +68,7 @@ def _first_picture_seconds() -> float:
 
 def _one_page(chromium, port: int) -> float:
     page = chromium.new_page(viewport={"width": 1440, "height": 900})
-    _wait_for_server(page, port)
+    wait_for_server(page, port)
     begun = time.perf_counter()
     page.goto(f"http://127.0.0.1:{port}/")
     page.locator("[data-drawn]:not([data-drawn='0'])").first.wait_for(timeout=30_000)
@@ -77,17 +76,6 @@ def _one_page(chromium, port: int) -> float:
     seconds = time.perf_counter() - begun
     page.close()
     return seconds
-
-
-def _wait_for_server(page, port: int) -> None:
-    for _ in range(120):
-        try:
-            if page.request.get(f"http://127.0.0.1:{port}/").ok:
-                return
-        except Exception:  # not up yet
-            os.sched_yield()
-        time.sleep(0.5)
-    raise RuntimeError("the server did not start")
 
 
 if __name__ == "__main__":
