@@ -4,7 +4,9 @@ A thread lives only while there is something to compute. What was asked before i
 within one step of its solver, and is never shown after a newer ask has returned.
 """
 
+import atexit
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -54,6 +56,7 @@ class Runner:
         self._running: _Job | None = None
         self._next: _Job | None = None
         self._thread: threading.Thread | None = None
+        _runners.add(self)
 
     def ask(
         self, make: Make, show: Callable[[Any], None], fail: Callable[[Exception], None]
@@ -100,3 +103,15 @@ class Runner:
                 self._thread = None
                 self._changed.notify_all()
             return self._running
+
+
+_runners: "weakref.WeakSet[Runner]" = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """A thread that is still inside torch when the interpreter goes would abort the process (status 134)."""
+    for runner in list(_runners):
+        runner.drop()
+    for runner in list(_runners):
+        runner.wait(2.0)

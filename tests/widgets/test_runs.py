@@ -1,6 +1,8 @@
 """Runs in a cell: storms, cancel, the end; modules that misbehave; what is taken away."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
 
@@ -206,3 +208,10 @@ def test_what_the_browser_gets_is_what_was_computed(cell):
     shown = torch.cat([torch.from_numpy(block.values.copy()) for block in blocks])
     assert torch.equal(shown, view.run.states)
     assert json.loads(view._stage.spec)["height"] == 600
+
+
+def test_a_script_that_ends_while_a_run_goes_on_ends_cleanly():
+    """Red without the runner's farewell at exit: a thread still inside torch aborted the process, status 134."""
+    code = "import explorer as ex; ex.scrub('two_moons', n=4000, steps=200); ex.scrub('digits')"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
