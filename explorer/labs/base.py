@@ -2,12 +2,13 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from explorer.labs.controls import Control, controls_of
 from explorer.labs.scene import Event
 from explorer.labs.shelf import Shelf
+from explorer.maths.trajectory import Trajectory
 
 S = TypeVar("S")
 
@@ -18,6 +19,17 @@ class AbstractLab(ABC, Generic[S]):
     name: ClassVar[str]
     label: ClassVar[str]
     State: type[S]
+    groups: ClassVar[Mapping[str, str]] = {
+        "what": "What",
+        "how": "How",
+        "show": "Show",
+        "compare": "Second run",
+    }
+    """The groups of controls in the order of the rail, with their headings."""
+    layers: ClassVar[Mapping[str, str]]
+    """The layers of the stage that a person may switch: name -> hint."""
+    layers_on: ClassVar[Sequence[str]]
+    """Those that a newcomer sees."""
 
     @property
     def controls(self) -> dict[str, Control]:
@@ -78,3 +90,19 @@ class AbstractLab(ABC, Generic[S]):
     @abstractmethod
     def figures(self, record: Any) -> dict[str, Any]:
         """The Plotly figures of a record, by name."""
+
+    @abstractmethod
+    def runs(self, record: Any) -> list[Trajectory]:
+        """The runs that a record holds: what can be saved."""
+
+    def taken(self, state: S, run: Trajectory, shelf: Shelf) -> S | None:
+        """The state that shows a run recorded elsewhere, which the shelf keeps; None where ``recorded`` shows it."""
+        return None
+
+    def recorded(self, *runs: Trajectory) -> Iterator[Event]:
+        """Runs recorded elsewhere, shown as they are with no state.
+
+        Raises:
+            ValueError: before the first event, for runs that cannot be drawn or do not go together.
+        """
+        raise ValueError(f"the {self.label} lab shows a run only through a state")

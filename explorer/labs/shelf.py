@@ -12,14 +12,15 @@ from torch import nn
 
 from explorer.maths.fields import AbstractField
 from explorer.maths.targets import AbstractTarget, drawn
+from explorer.maths.trajectory import Trajectory, digest
 
 PREFIX = "own:"
 KEPT = 16
-"""Targets and fields of one visitor that are kept; the oldest goes first."""
+"""Targets, fields and runs of one visitor that are kept; the oldest goes first."""
 
 
 class Shelf:
-    """One visitor's own fields and targets."""
+    """One visitor's own fields, targets and runs."""
 
     def __init__(self) -> None:
         self._held: dict[str, tuple[str, object]] = {}
@@ -37,6 +38,11 @@ class Shelf:
     def put_field(self, field: AbstractField, label: str = "Your model") -> str:
         """Keep a field; its content id."""
         return self._put(PREFIX + _identity(field), label, field)
+
+    def put_run(self, run: Trajectory, label: str = "Your run") -> str:
+        """Keep a run that is over; its content id."""
+        about = {"path": run.path, "sampler": run.sampler, "seed": run.seed}
+        return self._put(PREFIX + digest({"times": run.times, "states": run.states}, about)[:16], label, run)
 
     def _put(self, key: str, label: str, thing: object) -> str:
         self._held.pop(key, None)
@@ -59,6 +65,11 @@ class Shelf:
             raise ValueError(f"{key} is no model; choose one from the menu")
         return thing
 
+    def run(self, key: str) -> Trajectory | None:
+        """The run of an id; None where the id is of something else."""
+        thing = self._get(key)
+        return thing if isinstance(thing, Trajectory) else None
+
     def _get(self, key: str) -> object:
         if key not in self._held:
             raise ValueError(
@@ -67,7 +78,7 @@ class Shelf:
         return self._held[key][1]
 
     def labels(self, kind: type) -> dict[str, str]:
-        """Id -> label of all that is of one kind (AbstractTarget or AbstractField)."""
+        """Id -> label of all that is of one kind (AbstractTarget, AbstractField, Trajectory)."""
         return {key: label for key, (label, thing) in self._held.items() if isinstance(thing, kind)}
 
 

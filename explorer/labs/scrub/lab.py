@@ -1,7 +1,7 @@
 """The Scrub lab as the doors know it."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from explorer.labs.base import AbstractLab
@@ -9,11 +9,13 @@ from explorer.labs.controls import Choice, check_texts
 from explorer.labs.figures import figures_of
 from explorer.labs.scene import Event
 from explorer.labs.scrub import compute
+from explorer.labs.scrub.loaded import LoadedRecord, events_of
 from explorer.labs.scrub.recipe import recipe
 from explorer.labs.scrub.state import ScrubState, settled
 from explorer.labs.shelf import Shelf
 from explorer.maths.fields import AbstractField
 from explorer.maths.targets import AbstractTarget
+from explorer.maths.trajectory import Trajectory
 from explorer.models.zoo import CATALOGUE
 
 
@@ -23,6 +25,16 @@ class ScrubLab(AbstractLab[ScrubState]):
     name: ClassVar[str] = "scrub"
     label: ClassVar[str] = "Scrub"
     State = ScrubState
+    layers: ClassVar[Mapping[str, str]] = {
+        "target": "a draw of the data",
+        "particles": "the samples at this time",
+        "paths": "the whole way of some particles",
+        "clean": "the model's guess at the clean sample, E[x_0 | x_t]",
+        "field": "the velocity toward the data",
+        "density": "where the particles are dense",
+        "pairs": "the same noise in both runs, joined",
+    }
+    layers_on: ClassVar[Sequence[str]] = ("target", "particles", "paths", "clean")
 
     def built(self, values: dict[str, Any], shelf: Shelf, just: str = "") -> ScrubState:
         unknown = set(values) - set(self.controls)
@@ -75,3 +87,11 @@ class ScrubLab(AbstractLab[ScrubState]):
 
     def figures(self, record: Any) -> dict[str, Any]:
         return figures_of(record)
+
+    def runs(self, record: Any) -> list[Trajectory]:
+        if isinstance(record, LoadedRecord):
+            return list(record.runs)
+        return [pane.run for pane in record.panes]
+
+    def recorded(self, *runs: Trajectory) -> Iterator[Event]:
+        return events_of(*runs)
