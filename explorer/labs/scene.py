@@ -19,8 +19,10 @@ class Kind(IntEnum):
     DENOISED = 1
     VELOCITY = 2
     TARGET = 3
+    COLOUR = 4
     IMAGES = 5
     IMAGES_DENOISED = 6
+    HEAT = 7
     TICKS = 9
 
 
@@ -137,11 +139,17 @@ class Projector:
             {**chart, "lines": [{**line, "run": self._run(line["run"])} for line in chart["lines"]]}
             for chart in charts["charts"]
         ]
+        tables = charts["numbers"]
+        if isinstance(tables, list):
+            return {"charts": drawn, "numbers": [self._numbered_table(table) for table in tables]}
+        return {"charts": drawn, "numbers": self._numbered_table(tables)}
+
+    def _numbered_table(self, table: dict[str, Any]) -> dict[str, Any]:
         rows = [
             {**row, **{part: self._numbered(row[part]) for part in ("values", "of") if part in row}}
-            for row in charts["numbers"]["rows"]
+            for row in table["rows"]
         ]
-        return {"charts": drawn, "numbers": {**charts["numbers"], "rows": rows}}
+        return {**table, "rows": rows}
 
     def _numbered(self, by_slot: dict[int, Any]) -> dict[str, Any]:
         return {str(self._run(slot)): value for slot, value in by_slot.items()}

@@ -10,9 +10,10 @@ import torch
 
 from explorer.labs.controls import Choice
 from explorer.labs.known import CATALOGUE, PATHS, TARGETS, AbstractField, AbstractTarget, as_target, nearest
+from explorer.labs.menus import ANY, EXACT, NO_TARGET, PICTURES, is_own
 from explorer.labs.scrub import ScrubLab, ScrubState
 from explorer.labs.scrub.plan import target_of
-from explorer.labs.scrub.state import ANY, EXACT, NO_TARGET, PICTURES, SAME, is_own
+from explorer.labs.scrub.state import SAME
 from explorer.labs.shelf import Shelf
 
 SECOND = ("sampler_2", "steps_2", "grid_2", "path_2")

@@ -4,9 +4,9 @@ from typing import Any
 
 from explorer.labs.faults import sentence
 from explorer.labs.known import Trajectory
+from explorer.labs.menus import is_own
 from explorer.labs.scrub import ScrubState
 from explorer.labs.scrub.loaded import events_of
-from explorer.labs.scrub.state import is_own
 from explorer.widgets.desk import Desk
 from explorer.widgets.runner import Make
 

@@ -9,9 +9,10 @@ import torch
 
 import explorer as ex
 from explorer.labs import LABS
+from explorer.labs.menus import EXACT
 from explorer.labs.scene import Begin, Block, Charts, Done, Kind, Status
 from explorer.labs.scrub import ScrubState
-from explorer.labs.scrub.state import EXACT, POINTS_BUDGET
+from explorer.labs.scrub.state import POINTS_BUDGET
 from explorer.labs.shelf import Shelf
 
 LAB = LABS["scrub"]

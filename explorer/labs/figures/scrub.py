@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from explorer.labs.figures.curves import ROLES, VE_NOTE, line, row, schedule_chart, short, time_rows
+from explorer.labs.menus import ANY, is_own
 from explorer.labs.scrub.plan import Pane, Plan
 from explorer.labs.scrub.record import PaneRecord, ScrubRecord
-from explorer.labs.scrub.state import ANY, is_own
 from explorer.maths.trajectory import Trajectory
 from explorer.models.schedulers import SCHEDULERS
 from explorer.models.zoo import CATALOGUE

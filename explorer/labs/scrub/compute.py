@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from explorer.labs.figures.scrub import FIELD, charts_of, footer_of, spec_of
+from explorer.labs.menus import ANY, EXACT, PICTURES
 from explorer.labs.scene import Begin, Block, Charts, Done, Event, Kind, Launched, Status
 from explorer.labs.scrub.plan import REFERENCE_SEED, Pane, Plan, planned
 from explorer.labs.scrub.record import PaneRecord, ScrubRecord
-from explorer.labs.scrub.state import ANY, EXACT, PICTURES, ScrubState
+from explorer.labs.scrub.state import ScrubState
 from explorer.labs.shelf import Shelf
 from explorer.maths.metrics import SlicedTarget
 from explorer.maths.samplers import as_sampler, walk

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from explorer.labs.figures.curves import ROLES, VE_NOTE, schedule_chart, time_rows
+from explorer.labs.menus import PICTURES
 from explorer.labs.scene import Begin, Block, Charts, Done, Event, Kind, Status
 from explorer.labs.scrub.plan import NOISE_REACH
-from explorer.labs.scrub.state import PICTURES
 from explorer.maths.paths import as_path
 from explorer.maths.trajectory import Trajectory
 from explorer.models.schedulers import ALL_SAMPLERS

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from explorer.labs.scrub.state import ANY, EXACT, NO_TARGET, SAME, ScrubState, is_own, own_eta
+from explorer.labs.menus import ANY, EXACT, NO_TARGET, is_own
+from explorer.labs.scrub.state import SAME, ScrubState, own_eta
 from explorer.labs.shelf import Shelf
 from explorer.maths.fields import AbstractField
 from explorer.maths.paths import AbstractPath

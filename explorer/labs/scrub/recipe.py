@@ -1,7 +1,8 @@
 """The same run in a few lines of Python, with no page."""
 
+from explorer.labs.menus import ANY, EXACT, is_own
 from explorer.labs.scrub.plan import second, settings_of
-from explorer.labs.scrub.state import ANY, EXACT, ScrubState, is_own
+from explorer.labs.scrub.state import ScrubState
 
 
 def recipe(state: ScrubState) -> str:

@@ -4,54 +4,29 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from explorer.labs.controls import Choice, Seed, Slider, Switch, Values, check_texts, controls_of
-from explorer.labs.shelf import PREFIX
-from explorer.maths.paths import PATHS
+from explorer.labs.menus import (
+    ANY,
+    EXACT,
+    NO_TARGET,
+    PICTURES,
+    labels,
+    models,
+    paths,
+    shows_images,
+    targets,
+)
 from explorer.maths.samplers import SAMPLERS
 from explorer.maths.samplers.grids import GRID_LABELS
-from explorer.maths.targets import TARGETS
 from explorer.models.schedulers import SCHEDULERS
 from explorer.models.zoo import CATALOGUE
 
-EXACT, SAME, NO_TARGET, ANY = "exact", "same", "none", "any"
+SAME = "same"
 POINTS_BUDGET = 1_200_000
 """Most samples times frames of one picture: its bytes go over the wire once."""
 WORK_BUDGET = 6_000_000
 """Most samples times evals of one run, an image counting as much as PICTURE_WORK points."""
 PICTURE_WORK = 60
 ADAPTIVE_EVALS = 300
-PICTURES = 64
-"""How many images are shown, and drawn when an image target is chosen."""
-
-
-def is_own(key: str) -> bool:
-    """Whether a key points into the visitor's own table."""
-    return key.startswith(PREFIX)
-
-
-def shows_images(values: Values) -> bool:
-    """Whether the samples of the chosen target are pictures."""
-    target = values["target"]
-    return target in TARGETS and len(TARGETS[target].shape) > 1
-
-
-def _targets(values: Values) -> dict[str, str]:
-    known = {name: entry.label for name, entry in TARGETS.items()}
-    if is_own(values["target"]):
-        known[values["target"]] = "Yours"
-    return known | ({NO_TARGET: "No target"} if is_own(values["model"]) else {})
-
-
-def _models(values: Values) -> dict[str, str]:
-    known = {} if values["target"] == NO_TARGET else {EXACT: "Exact (closed form)"}
-    known |= {name: entry.label for name, entry in CATALOGUE.items() if entry.target == values["target"]}
-    return known | ({values["model"]: "Your model"} if is_own(values["model"]) else {})
-
-
-def _paths(values: Values) -> dict[str, str]:
-    if values["model"] in CATALOGUE:
-        only = CATALOGUE[values["model"]].path
-        return {only: PATHS[only].label}
-    return {name: path.label for name, path in PATHS.items()}
 
 
 def _samplers(values: Values) -> dict[str, str]:
@@ -67,13 +42,6 @@ def _grids_for(sampler: str) -> dict[str, str]:
 
 def _grids(values: Values) -> dict[str, str]:
     return _grids_for(values["sampler"])
-
-
-def _labels(values: Values) -> dict[str, str]:
-    labels = TARGETS[values["target"]].labels if values["target"] in TARGETS else ()
-    if values["model"] in CATALOGUE and not CATALOGUE[values["model"]].is_conditional:
-        labels = ()
-    return {ANY: "Any"} | {label: label for label in labels}
 
 
 def _has(field: str):
@@ -115,13 +83,13 @@ class ScrubState:
         ValueError: one sentence, for a value out of its control's bounds or a run over the budget.
     """
 
-    target: Annotated[str, Choice("Target", _targets, "what", "the distribution at the data end")] = (
+    target: Annotated[str, Choice("Target", targets, "what", "the distribution at the data end")] = (
         "two_moons"
     )
     model: Annotated[
-        str, Choice("Model", _models, "what", "what is asked for the velocity: a closed form or a network")
+        str, Choice("Model", models, "what", "what is asked for the velocity: a closed form or a network")
     ] = EXACT
-    path: Annotated[str, Choice("Path", _paths, "what", "how data and noise are mixed at each time")] = (
+    path: Annotated[str, Choice("Path", paths, "what", "how data and noise are mixed at each time")] = (
         "linear"
     )
     sampler: Annotated[str, Choice("Sampler", _samplers, hint="the method that walks from noise to data")] = (
@@ -140,7 +108,7 @@ class ScrubState:
     ] = "euler"
     steps_2: Annotated[int, Slider("Second steps", 1, 200, log=True, group="compare", shown=_compared)] = 20
     grid_2: Annotated[str, Choice("Second time grid", _second_grids, "compare", shown=_compared)] = "default"
-    path_2: Annotated[str, Choice("Second path", _with_same(_paths), "compare", shown=_compared)] = SAME
+    path_2: Annotated[str, Choice("Second path", _with_same(paths), "compare", shown=_compared)] = SAME
     grid: Annotated[
         str, Choice("Time grid", _grids, hint="where the steps lie", more=True, shown=_takes_grid)
     ] = "default"
@@ -148,11 +116,11 @@ class ScrubState:
         str,
         Choice(
             "Class",
-            _labels,
+            labels,
             "what",
             "only samples of one class",
             True,
-            lambda values: len(_labels(values)) > 1,
+            lambda values: len(labels(values)) > 1,
         ),
     ] = ANY
     eta: Annotated[
@@ -226,7 +194,7 @@ def settled(values: dict[str, Any], just: str) -> dict[str, Any]:
     """``values`` with what follows from the choice of ``just`` put in order."""
     values = dict(values)
     if just == "target":
-        if values["model"] not in _models(values) or values["target"] == NO_TARGET:
+        if values["model"] not in models(values) or values["target"] == NO_TARGET:
             values["model"] = EXACT
         if shows_images(values) != (values["n"] <= PICTURES):
             values["n"] = PICTURES if shows_images(values) else 2000
