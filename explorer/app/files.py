@@ -3,11 +3,9 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from explorer.app.visit import Visit
 from explorer.labs.known import Trajectory
-from explorer.labs.scrub.loaded import LoadedRecord
 from explorer.stage import to_html
 
 LARGEST = 20_000_000
@@ -34,14 +32,8 @@ def saved(visit: Visit) -> list[File]:
     """Every pane's run as a .safetensors file."""
     if visit.done is None:
         raise ValueError("there is no finished run to save; wait for it and try again")
-    runs = _runs_of(visit.done.record)
+    runs = visit.lab.runs(visit.done.record)
     return [_saved(run, f"{_name(visit)}{f'_{k}' if len(runs) > 1 else ''}") for k, run in enumerate(runs, 1)]
-
-
-def _runs_of(record: Any) -> list[Trajectory]:
-    if isinstance(record, LoadedRecord):
-        return list(record.runs)
-    return [pane.run for pane in record.panes]
 
 
 def _saved(run: Trajectory, name: str) -> File:

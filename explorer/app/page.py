@@ -20,7 +20,7 @@ from explorer.app import files
 from explorer.app.foot import Foot
 from explorer.app.rail import Rail, content_of
 from explorer.app.stage_view import StageView
-from explorer.app.visit import Visit, asks_of
+from explorer.app.visit import MINE, Visit, asks_of
 from explorer.labs import LABS
 from explorer.labs.faults import told
 from explorer.labs.gate import Gate
@@ -177,8 +177,9 @@ def template_of(page: Page) -> pn.Template:
 
 
 def _tabs(here: str) -> list[dict[str, Any]]:
+    """The labs of the head; the page's script keeps their links up to the state."""
     return [
-        {"label": lab.label, "href": f"?{urlencode({'lab': name})}", "is_here": name == here}
+        {"name": name, "label": lab.label, "href": f"?{urlencode({'lab': name})}", "is_here": name == here}
         for name, lab in LABS.items()
     ]
 
@@ -188,9 +189,9 @@ def build(gate: Gate, device: str) -> pn.Template:
     document = pn.state.curdoc
     request = getattr(getattr(document, "session_context", None), "request", None)
     query = query_of(request.arguments if request is not None else {})
-    name = dict(query).get("lab", "")
-    lab = LABS.get(name) or next(iter(LABS.values()))
-    visit = Visit(lab, gate, device, urlencode(query))
+    mine = query.pop(MINE, "")
+    lab = LABS.get(query.get("lab", "")) or next(iter(LABS.values()))
+    visit = Visit(lab, gate, device, urlencode(query), mine=mine)
     page = Page(visit, document)
     if document is not None and document.session_context is not None:
         document.on_session_destroyed(lambda context: visit.leave())
@@ -199,6 +200,6 @@ def build(gate: Gate, device: str) -> pn.Template:
     return template_of(page)
 
 
-def query_of(arguments: Mapping[str, list[bytes]]) -> list[tuple[str, str]]:
+def query_of(arguments: Mapping[str, list[bytes]]) -> dict[str, str]:
     """What the request's query said, the last word for each name."""
-    return [(name, values[-1].decode("utf-8", "replace")) for name, values in arguments.items() if values]
+    return {name: values[-1].decode("utf-8", "replace") for name, values in arguments.items() if values}

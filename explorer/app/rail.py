@@ -12,7 +12,6 @@ from explorer.app.visit import Visit
 from explorer.labs.controls import Choice, Control, Seed, Slider
 
 FOLDER = Path(__file__).parent / "browser"
-GROUPS = {"what": "What", "how": "How", "show": "Show", "compare": "Second run"}
 
 
 def module(style: str, *parts: str) -> str:
@@ -33,21 +32,19 @@ class Rail(pn.custom.AnyWidgetComponent):
 def content_of(visit: Visit) -> dict[str, Any]:
     """The controls that the state shows now, with their bounds, options and values."""
     values = vars(visit.state)
-    groups: dict[str, list[dict[str, Any]]] = {key: [] for key in GROUPS}
+    headings = visit.lab.groups
+    groups: dict[str, list[dict[str, Any]]] = {key: [] for key in headings}
     for name, control in visit.lab.controls.items():
         if control.shown(values):
             groups[control.group].append(_control(visit, name, control, values))
-    shown = [{"key": key, "label": GROUPS[key], "controls": controls} for key, controls in groups.items()]
+    shown = [{"key": key, "label": headings[key], "controls": controls} for key, controls in groups.items()]
     return {"groups": shown, "layers": visit.layer_chips()}
 
 
 def _control(visit: Visit, name: str, control: Control, values: Mapping[str, Any]) -> dict[str, Any]:
-    label = control.label
-    if control.group == "compare":  # the heading says it already
-        label = label.removeprefix("Second ").capitalize()
     said = {
         "name": name,
-        "label": label,
+        "label": visit.lab.label_of(control),
         "spoken": control.label,
         "hint": control.hint,
         "more": control.more,

@@ -8,29 +8,20 @@ import math
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
+from explorer.labs import LABS
 from explorer.labs.base import AbstractLab
 from explorer.labs.controls import Seed
 from explorer.labs.gate import Gate
 from explorer.labs.kept import content_key
 from explorer.labs.known import Trajectory, nearest
 from explorer.labs.scene import Begin, Done, Event, Projector, Status
-from explorer.labs.scrub.loaded import events_of
 from explorer.labs.shelf import PREFIX, Shelf
 from explorer.labs.strokes import points_of
-from explorer.labs.url import link_of, opened
+from explorer.labs.url import carried, link_of, opened
 from explorer.stage.feed import Feed, new_run_id
 
-LAYERS = ("target", "particles", "paths", "clean")
-HINTS = {
-    "target": "a draw of the data",
-    "particles": "the samples at this time",
-    "paths": "the whole way of some particles",
-    "clean": "the model's guess at the clean sample, E[x_0 | x_t]",
-    "field": "the velocity toward the data",
-    "density": "where the particles are dense",
-    "pairs": "the same noise in both runs, joined",
-}
 LAUNCHES_AT_ONCE = 4
 FIRST_LAUNCHED_SLOT = 100
 OPENED_RECIPE = """import explorer as ex
@@ -41,6 +32,10 @@ ex.scrub(run)
 LONGEST_ASK, MOST_ASKS = 4000, 8
 LONGEST_PICK = 40_000
 """Characters of what was done on the stage: room for a drawn target."""
+MINE = "mine"
+"""The name, in the links of the tabs, of the word that a visitor's own things are found by."""
+SHELVES: WeakValueDictionary[str, Shelf] = WeakValueDictionary()
+"""Shelves by that word, as long as a page of the visitor is open: drawn targets come along to the next tab."""
 UNREAD = "what the page asked cannot be read; reload it"
 
 
@@ -54,18 +49,21 @@ class Visit:
         device: str = "cpu",
         query: str = "",
         news: Callable[[], None] = lambda: None,
+        mine: str = "",
     ):
-        self.id = secrets.token_hex(8)
+        self.id, self.word = secrets.token_hex(8), secrets.token_urlsafe(16)
         self.lab, self.gate, self.device, self.news = lab, gate, device, news
-        self.shelf, self.feed = Shelf(), Feed()
+        self.shelf, self.feed = SHELVES.get(mine) or Shelf(), Feed()
+        SHELVES[self.word] = self.shelf
         self.projector = Projector(self.feed, new_run_id)
         found = opened(lab, query, self.shelf)
         self.state, self.share = found.state, found.share
         self.note, self.notes = "; ".join(found.notes), 0
-        self.layers = list(LAYERS)
+        self.layers = list(lab.layers_on)
         self.status = Status("empty", "")
         self.is_opened = False
         self._launches = 0
+        self._carried: tuple[Any, dict[str, Any]] | None = None  # a state, and what each lab takes of it
 
     # --- runs ---
 
@@ -140,10 +138,11 @@ class Visit:
 
     def switch_layer(self, name: str, is_on: object) -> None:
         """Show or hide one layer."""
-        if name not in HINTS or not isinstance(is_on, bool):
-            raise ValueError(f"`layer` must be one of {', '.join(HINTS)}, on or off; got {str(name)[:40]!r}")
+        known = self.lab.layers
+        if name not in known or not isinstance(is_on, bool):
+            raise ValueError(f"`layer` must be one of {', '.join(known)}, on or off; got {str(name)[:40]!r}")
         wanted = {*self.layers, name} if is_on else set(self.layers) - {name}
-        self.layers = [layer for layer in HINTS if layer in wanted]
+        self.layers = [layer for layer in known if layer in wanted]
 
     def pick(self, text: str) -> None:
         """What was done on the stage: a target drawn, or a particle launched by a click."""
@@ -185,8 +184,16 @@ class Visit:
         self.news()
 
     def open_run(self, run: Trajectory) -> None:
-        """Show a saved run in place of a computed one. Raises ValueError for one that cannot be drawn."""
-        events = events_of(run)
+        """Show a saved run: as a state of the lab where it takes one, else as it is, in place of a computed one.
+
+        Raises:
+            ValueError: for one that cannot be drawn.
+        """
+        state = self.lab.taken(self.state, run, self.shelf)
+        if state is not None:
+            self._settle(state)
+            return
+        events = self.lab.recorded(run)
         self._drop_launches()
         self.is_opened, self.note, self._launches = True, "", self._launches + 1
         self.show(Status("running", "starting"))
@@ -209,8 +216,23 @@ class Visit:
     @property
     def link(self) -> str:
         """The query that opens this state; empty at the very beginning."""
-        is_first = self.state == self.lab.initial() and self.share is None
-        return "" if is_first else link_of(self.lab, self.state, self.share)
+        is_first = self.lab is next(iter(LABS.values())) and self.state == self.lab.initial()
+        return "" if is_first and self.share is None else link_of(self.lab, self.state, self.share)
+
+    @property
+    def tabs(self) -> dict[str, str]:
+        """The query that opens each lab with what it shares with this state."""
+        if self._carried is None or self._carried[0] != self.state:
+            states = {
+                name: self.state if lab is self.lab else carried(self.lab, self.state, lab, self.shelf)
+                for name, lab in LABS.items()
+            }
+            self._carried = (self.state, states)
+        links = {name: link_of(LABS[name], state, self.share) for name, state in self._carried[1].items()}
+        return {
+            name: f"{link}&{MINE}={self.word}" if f"={PREFIX}" in link else link
+            for name, link in links.items()
+        }
 
     def facts(self) -> dict[str, Any]:
         """All that the last line of the page says."""
@@ -225,16 +247,23 @@ class Visit:
             "note": self.note,
             "notes": self.notes,
             "link": self.link,
+            "tabs": self.tabs,
             "recipe": OPENED_RECIPE if self.is_opened else self.lab.recipe(self.state),
         }
 
     def layer_chips(self) -> list[tuple[str, bool, str]]:
         """Name, on or off, and hint of each layer that the picture can show."""
-        spec = self.feed.spec
-        names = [name for name in HINTS if name != "pairs" or len(spec.get("panes", ())) > 1]
-        if spec.get("images"):
-            names = ["clean"]
-        return [(name, name in self.layers, HINTS[name]) for name in names]
+        spec, layers = self.feed.spec, self.lab.layers
+        return [(name, name in self.layers, layers[name]) for name in layers if _is_offered(name, spec)]
+
+
+def _is_offered(layer: str, spec: Mapping[str, Any]) -> bool:
+    """Whether a picture has a layer: pictures have no points, one pane no pairs."""
+    if spec.get("images"):
+        return layer == "clean"
+    if layer == "map":
+        return bool(spec.get("heat"))
+    return layer != "pairs" or len(spec.get("panes", ())) > 1
 
 
 def asked_of(text: object, longest: int = LONGEST_ASK) -> Mapping[str, Any]:

@@ -30,11 +30,19 @@ class AbstractLab(ABC, Generic[S]):
     """The layers of the stage that a person may switch: name -> hint."""
     layers_on: ClassVar[Sequence[str]]
     """Those that a newcomer sees."""
+    alone: ClassVar[Mapping[str, Any]] = {}
+    """The values that put nothing beside the first run."""
 
     @property
     def controls(self) -> dict[str, Control]:
         """The controls of the state, by field name."""
         return controls_of(self.State)
+
+    def label_of(self, control: Control) -> str:
+        """A control's label under its group's heading, whose first word need not be said again."""
+        said = self.groups[control.group].split()[0] + " "
+        label = control.label.removeprefix(said)
+        return label if label == control.label else label.capitalize()
 
     def initial(self) -> S:
         """The state that a newcomer sees."""

@@ -7,6 +7,7 @@ cannot be taken is left at its default, and a sentence says so.
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -53,14 +54,35 @@ def opened(lab: AbstractLab, query: str, shelf: Shelf) -> Opened:
         texts = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=64))
     except ValueError:
         return Opened(lab.initial(), notes=("this link holds too many entries; opened afresh",))
+    there = texts.pop("lab", lab.name)
     texts, notes = _of_this_version(texts)
+    if there != lab.name:
+        notes.insert(0, f"this link names the lab {there[:30]!r}, which is not there; {lab.label} was opened")
     share = _share(texts.pop(SHARE, None), notes)
     values = _values(lab, texts, shelf, notes)
     return Opened(_built(lab, values, shelf, notes), share, tuple(notes))
 
 
+def carried(lab: AbstractLab, state: Any, other: AbstractLab, shelf: Shelf) -> Any:
+    """The state of another lab that holds what was chosen in this one, as far as both know it.
+
+    A control of the same name and label is the same choice. What was not chosen stays as a newcomer to the other
+    lab sees it, and so does what does not fit there.
+    """
+    start, new = lab.initial(), other.initial()
+    for name, control in other.controls.items():
+        here = lab.controls.get(name)
+        if here is None or here.label != control.label:
+            continue
+        value = getattr(state, name)
+        is_strange = str(value).startswith(PREFIX) and value not in other.options(vars(new), name, shelf)
+        if not is_strange and value not in (getattr(start, name), getattr(new, name)):
+            with suppress(ValueError):
+                new = other.changed(new, name, value, shelf)
+    return new
+
+
 def _of_this_version(texts: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-    texts.pop("lab", None)
     said = texts.pop("v", str(VERSION))
     version = int(said) if said.isascii() and said.isdigit() and len(said) < 6 else 0
     if not 1 <= version <= VERSION:

@@ -124,6 +124,7 @@ class Foot {
     this.notes = facts.notes;
     for (const node of [this.save, this.export]) if (!facts.busy) node.textContent = node.dataset.words;
     document.dispatchEvent(new CustomEvent("explorer:link", { detail: facts.link }));
+    document.dispatchEvent(new CustomEvent("explorer:tabs", { detail: facts.tabs }));
   }
 
   offerCancel(isRunning) {

@@ -35,6 +35,13 @@ document.addEventListener("explorer:link", ({ detail }) => {
   history.replaceState(null, "", detail ? `?${detail}` : location.pathname);
 });
 
+// The tabs are plain links; they lead to the other labs with what those share with the state of this one.
+document.addEventListener("explorer:tabs", ({ detail }) => {
+  for (const tab of document.querySelectorAll(".tab")) {
+    if (detail[tab.dataset.lab]) tab.href = `?${detail[tab.dataset.lab]}`;
+  }
+});
+
 const share = document.getElementById("share");
 share.addEventListener("click", async () => {
   try {
