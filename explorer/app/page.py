@@ -17,10 +17,11 @@ from weakref import WeakKeyDictionary
 import panel as pn
 
 from explorer.app import files
+from explorer.app.asks import asks_of
 from explorer.app.foot import Foot
 from explorer.app.rail import Rail, content_of
 from explorer.app.stage_view import StageView
-from explorer.app.visit import MINE, Visit, asks_of
+from explorer.app.visit import MINE, Visit
 from explorer.labs import LABS
 from explorer.labs.faults import told
 from explorer.labs.gate import Gate

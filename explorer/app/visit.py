@@ -3,13 +3,12 @@
 The page asks on its own loop; events come on the gate's threads. Nothing here computes.
 """
 
-import json
-import math
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
+from explorer.app.asks import asked_of, is_finite
 from explorer.labs import LABS
 from explorer.labs.base import AbstractLab
 from explorer.labs.controls import Seed
@@ -29,14 +28,12 @@ OPENED_RECIPE = """import explorer as ex
 run = ex.Trajectory.load("run.safetensors")
 ex.scrub(run)
 """
-LONGEST_ASK, MOST_ASKS = 4000, 8
 LONGEST_PICK = 40_000
 """Characters of what was done on the stage: room for a drawn target."""
 MINE = "mine"
 """The name, in the links of the tabs, of the word that a visitor's own things are found by."""
 SHELVES: WeakValueDictionary[str, Shelf] = WeakValueDictionary()
 """Shelves by that word, as long as a page of the visitor is open: drawn targets come along to the next tab."""
-UNREAD = "what the page asked cannot be read; reload it"
 
 
 class Visit:
@@ -155,7 +152,7 @@ class Visit:
         x: Any = picked.get("x")
         share: Any = picked.get("share")
         pane = picked.get("pane")
-        is_sound = isinstance(x, list) and len(x) == 2 and all(map(_is_finite, [*x, share]))
+        is_sound = isinstance(x, list) and len(x) == 2 and all(map(is_finite, [*x, share]))
         if picked.get("what") != "launch" or not is_sound or type(pane) is not int or not 0 <= share <= 1:
             raise ValueError(
                 "a particle starts from two finite numbers, a noise share from 0 to 1 and a pane"
@@ -203,7 +200,7 @@ class Visit:
 
     def move(self, share: object) -> None:
         """The cursor came to rest somewhere."""
-        if _is_finite(share) and 0 <= share <= 1:  # type: ignore[operator] # finite, so a number
+        if is_finite(share) and 0 <= share <= 1:  # type: ignore[operator] # finite, so a number
             self.share = float(share)  # type: ignore[arg-type]
 
     def say(self, sentence: str) -> None:
@@ -264,34 +261,3 @@ def _is_offered(layer: str, spec: Mapping[str, Any]) -> bool:
     if layer == "map":
         return bool(spec.get("heat"))
     return layer != "pairs" or len(spec.get("panes", ())) > 1
-
-
-def asked_of(text: object, longest: int = LONGEST_ASK) -> Mapping[str, Any]:
-    """What the page says, as an object; it comes from outside and may be anything."""
-    asked = _read(text, longest)
-    if not isinstance(asked, dict):
-        raise ValueError(UNREAD)
-    return asked
-
-
-def asks_of(text: object, after: int) -> list[Mapping[str, Any]]:
-    """The asks of a page that are newer than number ``after``, in their order."""
-    asks = _read(text)
-    if not isinstance(asks, list) or len(asks) > MOST_ASKS:
-        raise ValueError(UNREAD)
-    if not all(isinstance(ask, dict) and type(ask.get("n")) is int for ask in asks):
-        raise ValueError(UNREAD)
-    return sorted((ask for ask in asks if ask["n"] > after), key=lambda ask: ask["n"])
-
-
-def _read(text: object, longest: int = LONGEST_ASK) -> Any:
-    if not isinstance(text, str) or len(text) > longest:
-        raise ValueError(f"a page may ask with {longest:,} characters, no more")
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValueError(UNREAD) from None
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

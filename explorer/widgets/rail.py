@@ -1,8 +1,10 @@
 """The controls of a lab as ipywidgets, in the groups of the dashboard's left rail."""
 
 import html
+import math
 import secrets
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import ipywidgets as widgets
@@ -87,7 +89,7 @@ class Rail(widgets.VBox):
             options = self._desk.options(self._state, name)
             _offer(shown, tuple((_label(key, words), key) for key, words in options.items()))
         elif isinstance(control, Slider):
-            _offer(shown, tuple((f"{stop:,g}".replace(",", " "), stop) for stop in stops_of(control, value)))
+            _offer(shown, tuple((said(stop), stop) for stop in stops_of(control, value)))
         if shown.value != value:
             shown.value = value
 
@@ -128,10 +130,13 @@ def close_whole(widget: widgets.DOMWidget) -> None:
 
 
 def stops_of(control: Slider, value: float) -> list[float]:
-    """The places of a slider: every step, or about 120 by ratio, each with two digits; ``value`` is among them."""
+    """The places of a slider: every step, or about 120 by ratio; ``value`` is among them.
+
+    Those by ratio have two digits where numbers are whole, and three else.
+    """
     if control.log:
-        ratio = control.hi / control.lo
-        stops = {_two_digits(control.lo * ratio ** (i / STOPS), control.step) for i in range(STOPS + 1)}
+        ratio, digits = control.hi / control.lo, 2 if control.whole else 3
+        stops = {_rounded(control.lo * ratio ** (i / STOPS), digits, control.step) for i in range(STOPS + 1)}
     else:
         count = round((control.hi - control.lo) / control.step)
         stops = {float(f"{control.lo + i * control.step:.12g}") for i in range(count + 1)}
@@ -142,9 +147,16 @@ def stops_of(control: Slider, value: float) -> list[float]:
     return sorted(inside)
 
 
-def _two_digits(exact: float, step: float) -> float:
-    unit = max(step, 10.0 ** (len(str(int(exact))) - 2))
-    return round(exact / unit) * unit
+def _rounded(exact: float, digits: int, step: float) -> float:
+    unit = max(step, 10.0 ** (math.floor(math.log10(exact) + 1e-9) + 1 - digits))
+    return float(f"{round(exact / unit) * unit:.12g}")
+
+
+def said(value: float) -> str:
+    """A number on screen: whole ones in groups of three, others with three digits and no exponent."""
+    if float(value).is_integer():
+        return f"{int(value):,}".replace(",", " ")
+    return format(Decimal(f"{value:.3g}"), "f")
 
 
 def _offer(shown: Any, options: tuple[tuple[str, Any], ...]) -> None:
@@ -158,7 +170,7 @@ def _label(key: str, words: str) -> str:
 
 
 def _hint(control: Control) -> str:
-    bounds = f"{control.lo:,g} to {control.hi:,g}" if isinstance(control, Slider) else ""
+    bounds = f"{said(control.lo)} to {said(control.hi)}" if isinstance(control, Slider) else ""
     return "; ".join(filter(None, (control.hint, bounds)))
 
 

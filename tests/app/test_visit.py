@@ -5,8 +5,9 @@ import math
 
 import pytest
 
+from explorer.app.asks import asked_of, asks_of
 from explorer.app.rail import content_of
-from explorer.app.visit import Visit, asked_of, asks_of
+from explorer.app.visit import Visit
 from explorer.labs import LABS
 from explorer.labs.gate import BATCH, INTERACTIVE, Gate
 

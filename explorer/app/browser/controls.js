@@ -29,15 +29,20 @@ function place(parent, nodes) {
   while (parent.children.length > nodes.length) parent.lastChild.remove();
 }
 
-const grouped = (value) => (Math.abs(value) >= 1000 && Number.isInteger(value) ? String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f") : String(value));
+// Whole numbers in groups of three, others with three digits; what is typed keeps all of its own.
+function grouped(value) {
+  if (Number.isInteger(value)) return Math.abs(value) < 1000 ? String(value) : String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  return String(Number(value.toPrecision(3)));
+}
 
-// The places of a slider: every step, or about 120 by ratio, each with two digits.
+// The places of a slider: every step, or about 120 by ratio, of two digits where numbers are whole and of three else.
 function stopsOf({ lo, hi, step, log, value }) {
   const stops = [];
   if (log) {
+    const digits = [lo, hi, step].every(Number.isInteger) ? 2 : 3;
     for (let i = 0; i <= 120; i++) {
       const exact = lo * (hi / lo) ** (i / 120);
-      const unit = Math.max(step, 10 ** (Math.floor(Math.log10(exact) + 1e-9) - 1));
+      const unit = Math.max(step, 10 ** (Math.floor(Math.log10(exact) + 1e-9) + 1 - digits));
       stops.push(Number((Math.round(exact / unit) * unit).toPrecision(12)));
     }
     stops[0] = lo;
