@@ -16,8 +16,10 @@ _HOMES = {
     "SAMPLERS": "explorer.models.schedulers:ALL_SAMPLERS",
     "TARGETS": "explorer.maths.targets",
     "Trajectory": "explorer.maths.trajectory",
+    "curvature": "explorer.maths.curvature",
     "drawn": "explorer.maths.targets",
     "figure": "explorer.api",
+    "lab": "explorer.widgets",
     "load": "explorer.models.zoo",
     "log_likelihood": "explorer.maths.likelihood",
     "mixture": "explorer.maths.targets",
@@ -38,8 +40,10 @@ __all__ = [
     "TARGETS",
     "NetworkField",
     "Trajectory",
+    "curvature",
     "drawn",
     "figure",
+    "lab",
     "load",
     "log_likelihood",
     "mixture",
@@ -69,6 +73,7 @@ def __dir__() -> list[str]:
 if TYPE_CHECKING:
     from explorer.api import figure, record, walk
     from explorer.labs import LABS
+    from explorer.maths.curvature import curvature
     from explorer.maths.fields import NetworkField
     from explorer.maths.likelihood import log_likelihood
     from explorer.maths.metrics import sliced_w2, w2
@@ -78,4 +83,4 @@ if TYPE_CHECKING:
     from explorer.maths.trajectory import Trajectory, trajectory
     from explorer.models.schedulers import ALL_SAMPLERS as SAMPLERS
     from explorer.models.zoo import load
-    from explorer.widgets import scrub
+    from explorer.widgets import lab, scrub

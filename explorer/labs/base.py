@@ -56,6 +56,10 @@ class AbstractLab(ABC, Generic[S]):
         """
         return self.built(dataclasses.asdict(state) | {name: value}, shelf, just=name)  # type: ignore[call-overload] # a dataclass
 
+    def meant(self, choices: dict[str, Any]) -> dict[str, Any]:
+        """Choices made in code, with those that they imply."""
+        return choices
+
     @abstractmethod
     def built(self, values: dict[str, Any], shelf: Shelf, just: str = "") -> S:
         """The checked state of values; those that follow from ``just`` changed are settled first."""

@@ -1,5 +1,6 @@
 """The notebook's door: the labs in a cell, their controls as ipywidgets."""
 
-from explorer.widgets.scrub import Scrub, scrub
+from explorer.widgets.calls import lab, scrub
+from explorer.widgets.cell import Cell
 
-__all__ = ["Scrub", "scrub"]
+__all__ = ["Cell", "lab", "scrub"]

@@ -10,10 +10,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from explorer.labs.controls import Choice, Control, Seed, Slider
-from explorer.labs.scrub import ScrubState
 from explorer.widgets.desk import Desk
 
-GROUPS = {"what": "What", "how": "How", "compare": "Second run", "show": "Show"}
 STOPS = 120
 Ask = Callable[[str, Any], None]
 
@@ -21,10 +19,10 @@ Ask = Callable[[str, Any], None]
 class Rail(widgets.VBox):
     """One control for each field of the state; a choice is passed to ``ask``, and ``update`` shows the answer."""
 
-    def __init__(self, desk: Desk, state: ScrubState, ask: Ask):
+    def __init__(self, desk: Desk, state: Any, ask: Ask):
         self._desk, self._ask, self._is_quiet, self._is_open = desk, ask, False, False
         self.controls = {name: self._built(name, control) for name, control in desk.lab.controls.items()}
-        self._headings = {key: _heading(key, words) for key, words in GROUPS.items()}
+        self._headings = {key: _heading(key, words) for key, words in desk.lab.groups.items()}
         self._more = widgets.Button(tooltip="the controls that are seldom needed")
         self._more.add_class("ex-more")
         self._more.on_click(self._flip)
@@ -37,9 +35,7 @@ class Rail(widgets.VBox):
     # --- building ---
 
     def _built(self, name: str, control: Control) -> Any:
-        label = control.label
-        if control.group == "compare":  # the heading says it already
-            label = label.removeprefix("Second ").capitalize()
+        label = self._desk.lab.label_of(control)
         about = {"description": label, "tooltip": _hint(control)}
         if isinstance(control, Choice):
             shown: Any = widgets.Dropdown(**about)
@@ -72,7 +68,7 @@ class Rail(widgets.VBox):
 
     # --- showing ---
 
-    def update(self, state: ScrubState, note: str = "") -> None:
+    def update(self, state: Any, note: str = "") -> None:
         """Show the state, and a sentence where something was refused."""
         self._state, self._is_quiet = state, True
         try:
@@ -108,7 +104,7 @@ class Rail(widgets.VBox):
         seen = {name: control for name, control in controls if self._desk.is_shown(self._state, name)}
         rest = [name for name, control in seen.items() if control.more]
         children: list[Any] = []
-        for key in GROUPS:
+        for key in self._headings:
             names = [name for name, control in seen.items() if control.group == key and not control.more]
             if names:
                 children += [self._headings[key], *(self.controls[name] for name in names)]

@@ -2,11 +2,10 @@
 
 from typing import Any
 
+from explorer.labs.base import AbstractLab
 from explorer.labs.faults import sentence
 from explorer.labs.known import Trajectory
-from explorer.labs.menus import is_own
-from explorer.labs.scrub import ScrubState
-from explorer.labs.scrub.loaded import events_of
+from explorer.labs.things import called
 from explorer.widgets.desk import Desk
 from explorer.widgets.runner import Make
 
@@ -14,8 +13,8 @@ from explorer.widgets.runner import Make
 class Live:
     """A state that can be changed, and what is computed for it."""
 
-    def __init__(self, desk: Desk, state: ScrubState, device: str | None):
-        self.desk, self.state, self._device = desk, state, device
+    def __init__(self, desk: Desk, state: Any, device: str | None):
+        self.lab, self.desk, self.state, self._device = desk.lab, desk, state, device
 
     def choose(self, name: str, value: Any) -> bool:
         """Take one choice; whether it changed the state. Raises ValueError for one that cannot be."""
@@ -42,14 +41,11 @@ class Live:
 
     @property
     def name(self) -> str:
-        state = self.state
-        model = "own model" if is_own(state.model) else state.model
-        target = "own target" if is_own(state.target) else state.target
-        return f"{target}, {model}, {state.sampler}, {state.steps} steps"
+        return self.desk.name(self.state)
 
     def said(self, fault: Exception) -> str:
         """One sentence for a fault of the run."""
-        if is_own(self.state.model) and not isinstance(fault, ValueError):
+        if self.desk.own_field(self.state) is not None and not isinstance(fault, ValueError):
             words = sentence(ValueError(f"{type(fault).__name__}: {fault}"))
             return f"your model raised {words}; mend it and run the cell again"
         return sentence(fault)
@@ -58,28 +54,28 @@ class Live:
 class Recorded:
     """Runs that are over."""
 
-    def __init__(self, runs: tuple[Any, ...], choices: dict[str, Any]):
+    def __init__(self, lab: AbstractLab, runs: tuple[Any, ...], choices: dict[str, Any]):
         for run in runs:
             if not isinstance(run, Trajectory):
                 raise ValueError(
                     f"only recorded runs are shown side by side; got {type(run).__name__}; record it with "
-                    "ex.record(...), or compare two samplers with ex.scrub(field, compare=True)"
+                    f"ex.record(...), or compare two samplers with {called(lab, 'field, compare=True')}"
                 )
         if choices:
             raise ValueError(
                 f"a recorded run is shown as it is and takes no choices; got `{next(iter(choices))}`; "
-                "give its field instead, as in ex.scrub(field, ...)"
+                f"give its field instead, as in {called(lab, 'field, ...')}"
             )
-        events_of(*runs)  # says at once what cannot be drawn
-        self._runs = runs
+        lab.recorded(*runs)  # says at once what cannot be drawn
+        self.lab, self._runs = lab, runs
 
     def make(self) -> Make:
-        return lambda stop: events_of(*self._runs)
+        return lambda stop: self.lab.recorded(*self._runs)
 
     @property
     def recipe(self) -> str:
         shown = ", ".join(("run", "other")[: len(self._runs)])
-        return f"import explorer as ex\n\nex.scrub({shown})\n"
+        return f"import explorer as ex\n\n{called(self.lab, shown)}\n"
 
     @property
     def name(self) -> str:

@@ -36,6 +36,11 @@ class ScrubLab(AbstractLab[ScrubState]):
     }
     layers_on: ClassVar[Sequence[str]] = ("target", "particles", "paths", "clean")
 
+    def meant(self, choices: dict[str, Any]) -> dict[str, Any]:
+        """A choice for the second run alone asks for the comparison."""
+        is_second = any(self.controls[name].group == "compare" for name in choices)
+        return {"compare": True} | choices if is_second else choices
+
     def built(self, values: dict[str, Any], shelf: Shelf, just: str = "") -> ScrubState:
         unknown = set(values) - set(self.controls)
         if unknown:

@@ -7,13 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from explorer.labs.menus import ANY, EXACT, NO_TARGET, is_own
+from explorer.labs.menus import ANY, EXACT, is_own
 from explorer.labs.scrub.state import SAME, ScrubState, own_eta
 from explorer.labs.shelf import Shelf
+from explorer.labs.things import target_named
 from explorer.maths.fields import AbstractField
 from explorer.maths.paths import AbstractPath
 from explorer.maths.samplers.base import AbstractSampler, draw_noise
-from explorer.maths.targets import AbstractTarget, as_target
+from explorer.maths.targets import AbstractTarget
 from explorer.models.schedulers import as_any_sampler
 from explorer.models.zoo import from_catalogue
 
@@ -104,9 +105,7 @@ def second(state: ScrubState) -> ScrubState:
 
 def target_of(state: ScrubState, shelf: Shelf) -> AbstractTarget | None:
     """The target, or None where the model is somebody's own and nothing is known of its data."""
-    if state.target == NO_TARGET:
-        return None
-    return shelf.target(state.target) if is_own(state.target) else as_target(state.target)
+    return target_named(state.target, shelf)
 
 
 def field_of(

@@ -1,4 +1,4 @@
-"""``ex.scrub``: a live sampler in a notebook cell, over a target, a field, one's own network or a recorded run."""
+"""A lab in a notebook cell: controls, stage and last line."""
 
 import json
 import threading
@@ -10,10 +10,9 @@ import ipywidgets as widgets
 
 from explorer.labs.known import Trajectory, write_atomically
 from explorer.labs.scene import Done, Event, Projector, Status
-from explorer.labs.scrub import ScrubLab, ScrubState
+from explorer.labs.things import called
 from explorer.stage import Feed, Stage, to_html
 from explorer.stage.feed import new_run_id
-from explorer.widgets.desk import Desk
 from explorer.widgets.foot import Foot
 from explorer.widgets.picked import Drawn, Launch, picked_in
 from explorer.widgets.rail import Rail, close_whole
@@ -27,28 +26,8 @@ TOLD_EVERY = 0.1
 """Seconds between two changes of the last line while a run streams."""
 
 
-def scrub(
-    thing: Any, *others: Trajectory, height: int = 600, device: str | None = None, **choices: Any
-) -> "Scrub":
-    """The stage in a cell, its controls beside it; the run starts at once and the cell returns.
-
-    ``thing`` is a target or its name, a field (``target.field("vp")``, ``ex.NetworkField(module, ...)``), the name
-    of a shipped network, or a recorded run (``ex.record``, ``ex.Trajectory.load``, ``ex.trajectory``), beside which
-    ``others`` may hold a second one. ``choices`` are those of the controls: ``sampler="heun"``, ``steps=20``,
-    ``n=2000``, ``seed=42``, ``path="linear"``, ``compare=True``, ``sampler_2="euler"`` and so on; ``target=`` says
-    what a field of one's own was trained on. ``height`` is in CSS pixels; ``device`` is where the field lives.
-
-    Raises:
-        ValueError: one sentence, for a thing that cannot be shown or a choice that cannot be.
-    """
-    if isinstance(thing, Trajectory) or others:
-        return Scrub(Recorded((thing, *others), choices), height)
-    desk = Desk(ScrubLab())
-    return Scrub(Live(desk, desk.state_of(thing, choices), device), height)
-
-
-class Scrub(widgets.VBox):
-    """A cell that scrubs. Works with no browser too: ``wait``, ``record`` and ``export`` need none."""
+class Cell(widgets.VBox):
+    """A cell that scrubs, over any lab. Works with no browser too: ``wait``, ``record`` and ``export`` need none."""
 
     def __init__(self, shown: Live | Recorded, height: int = 600):
         self._shown = shown
@@ -56,13 +35,13 @@ class Scrub(widgets.VBox):
         self._feed = Feed()
         self._projector = Projector(self._feed, new_run_id)
         self._screen = threading.RLock()
-        self._runs, self._launches = Runner("scrub-run"), Runner("scrub-launch")
+        self._runs, self._launches = Runner("lab-run"), Runner("lab-launch")
         self._watched: set[threading.Thread] = set()
         self._slots, self._told, self._cursor = FIRST_LAUNCHED_SLOT, 0.0, None
         self._is_running, self._line = False, ""
         self.fault: Exception | None = None
         """What broke the last run, for those who want its traceback."""
-        self._stage = Stage(self._feed, height=height)
+        self._stage = Stage(self._feed, height=height, layers=json.dumps(shown.lab.layers_on))
         self._foot = Foot({"cancel": self.cancel, "export": self._download})
         self._rail = Rail(self._live.desk, self._live.state, self._asked) if self._live else None
         super().__init__([self._laid_out(height), self._foot])
@@ -82,7 +61,7 @@ class Scrub(widgets.VBox):
     # --- what a person asks in code ---
 
     @property
-    def state(self) -> ScrubState | None:
+    def state(self) -> Any:
         """The choices that are shown; None for recorded runs."""
         return self._live.state if self._live else None
 
@@ -101,8 +80,7 @@ class Scrub(widgets.VBox):
     @property
     def run(self) -> Trajectory:
         """The first run as a trajectory; waits for it."""
-        record = self.record
-        return record.runs[0] if isinstance(self._shown, Recorded) else record.panes[0].run
+        return self._shown.lab.runs(self.record)[0]
 
     @property
     def status(self) -> str:
@@ -117,7 +95,8 @@ class Scrub(widgets.VBox):
             ValueError: one sentence, for a choice that cannot be.
         """
         if self._live is None:
-            raise ValueError("a recorded run has no controls; give its field instead, as in ex.scrub(field)")
+            instead = called(self._shown.lab, "field")
+            raise ValueError(f"a recorded run has no controls; give its field instead, as in {instead}")
         if self._live.choose(name, value):
             self._run()
         self._note("")
@@ -126,7 +105,7 @@ class Scrub(widgets.VBox):
         """End the run at its next step; what was computed by then still scrubs."""
         self._runs.cancel()
 
-    def wait(self, timeout: float | None = None) -> "Scrub":
+    def wait(self, timeout: float | None = None) -> "Cell":
         """Wait until nothing is computed any more.
 
         Raises:
@@ -258,7 +237,7 @@ class Scrub(widgets.VBox):
 
     def __repr__(self) -> str:
         """Name what is shown and nothing that changes from run to run."""
-        return f"Scrub({self._shown.name})" if hasattr(self, "_shown") else "Scrub()"
+        return f"{self._shown.lab.label}({self._shown.name})" if hasattr(self, "_shown") else "Cell()"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         sentence = f"{self!r}: run this cell again to scrub it; a saved notebook keeps no frames."
