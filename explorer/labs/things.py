@@ -1,7 +1,7 @@
 """What a person hands over becomes a state: targets, fields, networks and recorded runs, by name or as objects.
 
-Every lab has the controls ``target``, ``model``, ``path`` and ``n``; what else a choice means is settled by the lab.
-What a state cannot hold as a plain value goes onto the person's shelf.
+A lab has the controls ``target`` and ``n``, and ``model`` and ``path`` where it asks a model; what else a choice means
+is settled by the lab. What a state cannot hold as a plain value goes onto the person's shelf.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,7 +65,9 @@ def _chosen(lab: AbstractLab, shelf: Shelf, state: Any, choices: Mapping[str, An
 
 def fitting(state: Any, shelf: Shelf) -> Any:
     """The state itself, when its model and its target have samples of one shape. Raises ValueError else."""
-    shape, target = _own_shape(state.model, shelf), target_named(state.target, shelf)
+    values = vars(state)
+    shape = _own_shape(values.get("model", ""), shelf)
+    target = target_named(values.get("target", NO_TARGET), shelf)
     if shape is not None and target is not None and shape != tuple(target.shape):
         raise ValueError(
             f"the model's samples have shape {list(shape)}, those of the target "
@@ -103,6 +105,8 @@ def target_named(key: str, shelf: Shelf) -> AbstractTarget | None:
 
 def _settled(lab: AbstractLab, shelf: Shelf, named: dict[str, Any]) -> Any:
     """A newcomer's state with ``named`` in it, and what follows from that; a field stands alone."""
+    if "model" in named and "model" not in lab.controls:
+        raise ValueError(f"the {lab.label} lab asks no model; give a target")
     values = vars(lab.initial()) | named
     if "model" in named:
         values |= lab.alone

@@ -59,12 +59,12 @@ class Desk:
 
     def own_field(self, state: Any) -> AbstractField | None:
         """The person's field that is shown, under its condition where it has one."""
-        is_field = is_own(state.model) and self.shelf.run(state.model) is None
-        return self.shelf.field(state.model) if is_field else None
+        key = _model(state)
+        return self.shelf.field(key) if is_own(key) and self.shelf.run(key) is None else None
 
     def _base(self, state: Any) -> AbstractField | None:
         """The person's field without a condition."""
-        given = self._given.get(state.model)
+        given = self._given.get(_model(state))
         return self.own_field(state) if given is None else given[0]
 
     def _brings_labels(self, state: Any) -> bool:
@@ -112,14 +112,14 @@ class Desk:
 
     def value(self, state: Any, name: str) -> Any:
         """What a control shows."""
-        if name == "label" and state.model in self._given:
+        if name == "label" and _model(state) in self._given:
             return self._given[state.model][1]
         return getattr(state, name)
 
     def recipe(self, state: Any) -> str:
         """The lab's lines, the condition of a person's own field in them."""
         lines = self.lab.recipe(state)
-        if state.model in self._given:
+        if _model(state) in self._given:
             lines = lines.replace("(field,", f"(field.given({self._given[state.model][1]!r}),")
         return lines
 
@@ -139,3 +139,8 @@ class Desk:
         module = getattr(self.own_field(state), "module", None)
         parameter = next(module.parameters(), None) if isinstance(module, torch.nn.Module) else None
         return "cpu" if parameter is None else str(parameter.device)
+
+
+def _model(state: Any) -> str:
+    """The key of the model that is asked; empty where a lab asks none."""
+    return getattr(state, "model", "")
