@@ -11,6 +11,7 @@ EXAMPLES = """\
 examples:
   sampler-explorer serve                                    open the dashboard in the browser
   sampler-explorer export two_moons run.html --sampler euler --steps 10
+  sampler-explorer export rings bend.html --lab curvature   the same of another lab
   sampler-explorer train two_moons --path linear            train a shipped network again
 """
 
@@ -18,8 +19,8 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status. What a person can mend is one sentence, never a traceback."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    args = _parser(arguments).parse_args(arguments)
     try:
+        args = _parser(arguments).parse_args(arguments)
         args.device = _device(args.device)
         return args.run(args) or 0
     except ValueError as fault:
@@ -51,7 +52,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
             help="where models run; auto takes CUDA when it is there",
         )
         if name in arguments:  # the options of the others would import torch for nothing
-            add(command)
+            add(command, arguments)
     return parser
 
 
@@ -64,24 +65,24 @@ def _device(name: str) -> str:
     return ("cuda" if there else "cpu") if name == "auto" else name
 
 
-def _add_serve(parser: argparse.ArgumentParser) -> None:
+def _add_serve(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     from explorer.app.command import add_serve_arguments, run_serve
 
     add_serve_arguments(parser)
     parser.set_defaults(run=run_serve)
 
 
-def _add_train(parser: argparse.ArgumentParser) -> None:
+def _add_train(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     from explorer.models.train_command import add_train_arguments, run_train_command
 
     add_train_arguments(parser)
     parser.set_defaults(run=run_train_command)
 
 
-def _add_export(parser: argparse.ArgumentParser) -> None:
+def _add_export(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     from explorer.export import add_export_arguments, run_export
 
-    add_export_arguments(parser)
+    add_export_arguments(parser, arguments)
     parser.set_defaults(run=run_export)
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +82,18 @@ def test_what_cannot_be_is_one_sentence_and_no_traceback(capsys, arguments, sent
 def test_no_command_at_all_shows_what_there_is():
     out = subprocess.run([sys.executable, "-m", "explorer.cli"], capture_output=True, text=True)
     assert out.returncode == 2 and "serve" in out.stderr
+
+
+def test_export_offers_the_controls_of_the_lab_that_is_named(capsys, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(Path(__file__).parent / "app")
+    from draws import LAB
+
+    from explorer.labs import LABS
+
+    monkeypatch.setitem(LABS, LAB.name, LAB)
+    file = tmp_path / "draws.html"
+    code, _, _ = said(capsys, "export", "rings", str(file), "--lab", "draws", "--level", "0.05", "--n", "50")
+    assert code == 0 and "Draws" in file.read_text()
+    assert said(capsys, "export", "rings", str(file), "--lab", "draws", "--sampler", "heun")[0] == 2
+    code, _, err = said(capsys, "export", "rings", str(file), "--lab", "drawz")
+    assert code == 2 and "did you mean 'draws'" in err and "Traceback" not in err

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ def test_a_slider_of_fractions_steps_by_ratio_and_says_three_digits():
     slider = Slider("Level", 1e-4, 0.5, 1e-5, log=True)
     stops = stops_of(slider, 0.0123456)
     assert (stops[0], stops[-1]) == (1e-4, 0.5) and 0.0123456 in stops and 100 < len(stops) < 130
-    ratios = [after / before for before, after in zip(stops, stops[1:], strict=False) if before > 0.002]
+    ratios = [after / before for before, after in pairwise(stops) if before > 0.002]
     wanted = (0.5 / 1e-4) ** (1 / 120)
     assert max(ratios) == pytest.approx(wanted, rel=0.02), "one step is one ratio, wherever it is"
     for stop in stops:
