@@ -19,12 +19,18 @@ KINDS = {
     "denoised": 1,
     "velocity": 2,
     "target": 3,
+    "colour": 4,
     "images": 5,
     "images_denoised": 6,
+    "heat": 7,
     "ticks": 9,
 }
 IMAGE_KINDS = (KINDS["images"], KINDS["images_denoised"])
 POINT_KINDS = (KINDS["state"], KINDS["denoised"], KINDS["velocity"], KINDS["target"])
+VALUE_KINDS = (
+    KINDS["colour"],
+    KINDS["heat"],
+)  # one number each: never quantised, for they have their own range
 DTYPES: dict[int, np.dtype] = {1: np.dtype("u1"), 2: np.dtype("<u2"), 4: np.dtype("<f4")}
 
 Box = tuple[float, float, float, float]  # lo_x, lo_y, hi_x, hi_y
@@ -121,6 +127,11 @@ def _checked_values(kind: int, values: np.ndarray) -> np.ndarray:
         raise ValueError(f"`array` must hold real numbers, got {values.dtype}.")
     if kind == KINDS["ticks"] and values.shape[1:] != (1, 1):
         raise ValueError(f"ticks must be [count, 1, 1], got {values.shape}.")
+    if kind in VALUE_KINDS and values.shape[2] != 1:
+        name = {number: name for name, number in KINDS.items()}[kind]
+        raise ValueError(
+            f"{name} must be one number each, [count, n, 1], got {values.shape}; add a last axis."
+        )
     if kind in POINT_KINDS and values.shape[2] < 2:
         raise ValueError(f"points must have 2 or more dims, got {values.shape[2]}; add a second coordinate.")
     return values
