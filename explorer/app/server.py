@@ -19,7 +19,7 @@ from panel.io.server import get_server
 from explorer.app.access import ARGUMENT, Refused, TokenAccess
 from explorer.app.doors import Nothing, PageDoor, SocketDoor
 from explorer.app.page import build
-from explorer.labs import LABS
+from explorer.labs import LABS, AbstractLab
 from explorer.labs.gate import BATCH, Gate
 from explorer.labs.kept import content_key
 from explorer.labs.shelf import Shelf
@@ -31,7 +31,7 @@ EVERYWHERE = ("0.0.0.0",)
 MOST_VISITORS = 300
 LARGEST_MESSAGE = 20 * 2**20
 WARM_FOR = 20.0
-"""Seconds that the first pictures may take together before the server opens without them; they go on."""
+"""Seconds that the first picture may take before the server opens without it."""
 
 
 @dataclass
@@ -118,24 +118,27 @@ def _put_doors(server: Any, most: int) -> None:
 
 
 def warm_up(gate: Gate, device: str) -> None:
-    """Compute every lab's first picture, so that the first visitor finds it there; the first lab's before others."""
-    deadline = time.monotonic() + WARM_FOR
-    for lab in LABS.values():
-        shelf, ended = Shelf(), threading.Event()
-        state = lab.initial()
-        key = content_key(lab.key(state, shelf), device)
-        gate.ask(
-            "warm",
-            key,
-            _first(lab, state, shelf, device, ended),
-            lambda event: None,
-            channel=lab.name,
-            lane=BATCH,
-        )
-        ended.wait(max(0.0, deadline - time.monotonic()))
+    """Have every lab's first picture computed, and wait for the one that the first visitor finds there.
+
+    Those of the other labs come after it; who opens one of them before it is whole sees it as it comes.
+    """
+    first, *others = LABS.values()
+    _warm(gate, first, device).wait(WARM_FOR)
+    for lab in others:
+        _warm(gate, lab, device)
 
 
-def _first(lab: Any, state: Any, shelf: Shelf, device: str, ended: threading.Event) -> Any:
+def _warm(gate: Gate, lab: AbstractLab, device: str) -> threading.Event:
+    """Have a lab's first picture computed; what is set at its end."""
+    shelf, ended = Shelf(), threading.Event()
+    state = lab.initial()
+    make = _first(lab, state, shelf, device, ended)
+    key = content_key(lab.key(state, shelf), device)
+    gate.ask("warm", key, make, lambda event: None, channel=lab.name, lane=BATCH)
+    return ended
+
+
+def _first(lab: AbstractLab, state: Any, shelf: Shelf, device: str, ended: threading.Event) -> Any:
     def make(stop: Any) -> Any:
         try:
             yield from lab.events(state, shelf, device, stop)

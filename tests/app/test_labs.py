@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from urllib.parse import parse_qs
 
 import pytest
@@ -10,6 +11,7 @@ from draws import LAB as DRAWS
 from explorer.app import files
 from explorer.app.page import _tabs, build
 from explorer.app.rail import content_of
+from explorer.app.server import warm_up
 from explorer.app.visit import Visit
 from explorer.labs import LABS
 from explorer.labs.gate import BATCH, INTERACTIVE, Gate
@@ -104,6 +106,19 @@ def test_a_run_that_no_state_shows_is_refused_where_the_lab_cannot_show_it(scrub
     with pytest.raises(ValueError, match="Draws lab shows a run only through a state"):
         draws_visit.open_run(run)
     assert draws_visit.done is before and not draws_visit.is_opened
+
+
+def test_every_first_picture_is_computed_and_the_first_labs_is_waited_for():
+    gate = Gate().start()
+    try:
+        warm_up(gate, "cpu")
+        assert gate.finished(Visit(SCRUB, gate).key), "it is there when the server opens"
+        until = time.monotonic() + 120
+        while not gate.finished(Visit(DRAWS, gate).key):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+    finally:
+        gate.close()
 
 
 # --- tabs ---
