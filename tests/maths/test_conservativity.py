@@ -72,13 +72,17 @@ def drawn(n=6, dims=2, seed=0):
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("name", ["two_moons", "eight_gaussians", "checkerboard"])
 def test_the_exact_field_is_a_gradient_to_the_last_digits(name, path):
-    field, x = ex.target(name).field(path), drawn(20)
-    for t in (0.05, 0.4, 0.95):
-        states = x * (1.0 if path != "ve" else 80 * t + 1)
-        bent = asymmetry(field, states, t)
+    target = ex.target(name)
+    field = target.field(path)
+    for t in (0.02, 0.2, 0.6, 1.0):
+        level = field.path.at(t)
+        x = level.alpha * target.sample(40, seed=1).double() + level.sigma * drawn(40)
+        bent = asymmetry(field, x, t)
         assert bent.by == "jvp"
-        assert float(bent.value.max()) < 1e-10
-        assert float(loop_work(field, states, 0.1, t).relative.abs().max()) < 1e-10
+        assert float(bent.value.max()) < 1e-12
+        # Inside the dark squares the score is nothing at all, and its rounding is all there is to go round.
+        limit = 1e-6 if name == "checkerboard" else 1e-12
+        assert float(loop_work(field, x, 0.5 * level.sigma, t, points=32).relative.abs().max()) < limit
 
 
 def test_a_curl_that_is_added_does_its_work_around_a_loop():
