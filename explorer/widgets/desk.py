@@ -125,14 +125,20 @@ class Desk:
 
     def name(self, state: Any) -> str:
         """The state in a few words that do not change from run to run."""
-        places = ("target", "model", *self.lab.alone, "sampler")
-        values = {place: getattr(state, place) for place in places if getattr(state, place, None) is not None}
-        for place, nothing in self.lab.alone.items():
-            if values.get(place) == nothing:
-                del values[place]
-        own = {place: "own target" if place == "target" else "own model" for place in values}
-        words = [own[place] if is_own(value) else value for place, value in values.items()]
-        return ", ".join([*words, f"{state.steps} steps"])
+        places = [name for name in ("target", "model", *self.lab.alone) if hasattr(state, name)]
+        shown = {name: getattr(state, name) for name in places}
+        words = [self._word(name, key) for name, key in shown.items() if self.lab.alone.get(name) != key]
+        if is_own(_model(state)) and (run := self.shelf.run(state.model)) is not None:
+            return ", ".join([*words, f"{run.steps} steps"])
+        return ", ".join([*words, *filter(None, [getattr(state, "sampler", "")]), f"{state.steps} steps"])
+
+    def _word(self, name: str, key: str) -> str:
+        if not is_own(key):
+            return key
+        if name == "target":
+            return "own target"
+        run = self.shelf.run(key)
+        return "own model" if run is None else f"recorded {run.sampler or 'run'}"
 
     def device(self, state: Any) -> str:
         """Where a person's own module lives; the CPU for all others."""

@@ -203,3 +203,61 @@ def test_the_head_has_a_link_to_every_lab_and_marks_the_one_that_is_open():
     assert sum(tab["is_here"] for tab in tabs) == 1
     html = build(Gate(), "cpu")  # no document: the page of nobody
     assert html is not None
+
+
+# --- the two labs that are there ---
+
+CURVATURE = LABS["curvature"]
+FEW = "v=1&lab=curvature&n=16&steps=8"
+
+
+def test_from_scrub_to_curvature_the_choices_go_along_and_each_keeps_its_own(scrub):
+    scrub.choose("target", "eight_gaussians")
+    scrub.choose("model", "eight_gaussians/linear")
+    scrub.choose("sampler", "euler")
+    scrub.choose("steps", 9)
+    link = {key: values[-1] for key, values in parse_qs(scrub.tabs["curvature"]).items()}
+    there = Visit(CURVATURE, scrub.gate, query="&".join(f"{key}={value}" for key, value in link.items()))
+    state = there.state
+    assert (state.target, state.model, state.sampler) == (
+        "eight_gaussians",
+        "eight_gaussians/linear",
+        "euler",
+    )
+    assert state.n == 128 and state.steps == CURVATURE.initial().steps, "9 steps of a sampler are no moments"
+    assert there.note == ""
+
+
+def test_a_saved_run_becomes_a_state_of_the_lab_that_measures_runs(scrub):
+    (file,) = files.saved(scrub)
+    visit = Visit(CURVATURE, Gate(), query=FEW)
+    visit.open_run(files.run_of(file.data))
+    finish(visit.gate)
+    assert not visit.is_opened and visit.state.model.startswith("own:") and visit.facts()["has_run"]
+    (run,) = CURVATURE.runs(visit.done.record)
+    assert run.states.shape == (5, 128, 2) and run.sampler == "heun"
+    assert "own:" not in visit.tabs["scrub"], "a run is no model of the Scrub lab"
+    visit.choose("coordinates", "vp")
+    finish(visit.gate)
+    assert visit.facts()["has_run"] and visit.state.coordinates == "vp"
+
+
+def test_a_map_is_a_layer_only_of_a_picture_that_has_one():
+    visit = visit_of(CURVATURE, f"{FEW}&second=none")
+    names = [name for name, *_ in visit.layer_chips()]
+    assert names == ["target", "particles", "paths", "density"]
+    visit.choose("colour", "asymmetry")
+    finish(visit.gate)
+    names = [name for name, *_ in visit.layer_chips()]
+    assert names == ["target", "map", "particles", "paths", "density"]
+    visit.choose("second", "exact")
+    finish(visit.gate)
+    assert "pairs" in [name for name, *_ in visit.layer_chips()]
+
+
+@pytest.mark.parametrize("name", ["scrub", "curvature"])
+def test_controls_are_named_once_under_their_headings(name):
+    lab = LABS[name]
+    for group in lab.groups:
+        labels = [lab.label_of(control) for control in lab.controls.values() if control.group == group]
+        assert len(labels) == len(set(labels)) and all(labels), group

@@ -111,3 +111,62 @@ def test_a_slider_of_fractions_steps_by_ratio_and_says_three_digits():
 )
 def test_numbers_are_said_in_groups_or_with_three_digits(value, words):
     assert said(value) == words
+
+
+# --- the Curvature lab ---
+
+FEW = {"n": 16, "steps": 8}
+PULL = ex.NetworkField(lambda x, t: -x)
+RUN = ex.record(ex.target("rings").field("vp"), steps=12, n=40, seed=5)
+SHOWN = {
+    "a target": (("rings",), {}, ("rings", "rings/linear", "exact")),
+    "a network, alone": (("two_moons/vp",), {}, ("two_moons", "two_moons/vp")),
+    "an exact field": ((ex.target("rings").field("cosine"),), {}, ("rings", "exact")),
+    "two networks": (("two_moons/linear", "exact"), {}, ("two_moons", "two_moons/linear", "exact")),
+    "a field by its control": (
+        ("two_moons/linear",),
+        {"second": PULL},
+        ("two_moons", "two_moons/linear", "own model"),
+    ),
+    "an own field": ((PULL,), {}, ("none", "own model")),
+    "an own field on its target": ((PULL,), {"target": "two_moons"}, ("two_moons", "own model")),
+}
+
+
+@pytest.mark.parametrize("case", SHOWN)
+def test_the_curvature_lab_shows_what_the_scrub_lab_shows(opened, case):
+    things, choices, words = SHOWN[case]
+    view = opened("curvature", *things, **FEW, **choices)
+    assert repr(view).startswith(f"Curvature({', '.join(words)}, ")
+    assert view.wait(60).status == "done", view.status
+    assert view.run.states.shape == (9, 16, 2)
+    assert len(view._feed.spec["panes"]) == len(words) - 1
+
+
+def test_a_recorded_run_is_measured_and_has_controls(opened):
+    view = opened("curvature", RUN, coordinates="ve")
+    assert repr(view) == "Curvature(none, recorded heun, 12 steps)"
+    assert torch.equal(view.run.states, RUN.states) and view.state.coordinates == "ve"
+    view.choose("coordinates", "own")
+    assert view.wait(60).status == "done" and view._rail is not None
+
+
+def test_two_recorded_runs_are_measured_side_by_side(opened):
+    other = ex.record(ex.target("rings").field("vp"), sampler="euler", steps=12, n=40, seed=5)
+    view = opened("curvature", RUN, other)
+    assert len(ex.LABS["curvature"].runs(view.record)) == 2
+    with pytest.raises(ValueError, match="at most 3 things side by side; got 4"):
+        opened("curvature", RUN, other, RUN, other)
+
+
+def test_an_exact_field_is_measured_on_its_own_path(opened):
+    view = opened("curvature", ex.target("rings").field("cosine"), **FEW)
+    assert view.run.path == view.state.path == "cosine"
+
+
+def test_an_own_target_is_put_down_again_with_all_that_stood_beside(opened):
+    view = opened("curvature", PULL, "exact", target="two_moons", **FEW)
+    assert view.state.second == "exact"
+    view.choose("target", "none")
+    assert (view.state.target, view.state.second) == ("none", "none")
+    assert view.wait(60).status == "done"
