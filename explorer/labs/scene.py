@@ -33,6 +33,13 @@ class Begin:
     spec: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Amend:
+    """Entries of the spec that were not known when the picture began."""
+
+    changes: dict[str, Any]
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
     """Frames ``first`` .. of ``total`` of one layer of one slot: [count, n, dims], float32 or uint8."""
@@ -77,7 +84,7 @@ class Done:
     footer: str
 
 
-Event = Begin | Block | Launched | Charts | Status | Done
+Event = Begin | Amend | Block | Launched | Charts | Status | Done
 
 
 class Screen(Protocol):
@@ -110,6 +117,8 @@ class Projector:
             case Begin(spec):
                 self._runs, self.done = {}, None
                 self.screen.begin(self._numbered_spec(spec))
+            case Amend(changes):
+                self.screen.amend(**changes)
             case Block(kind, slot, first, total, array):
                 self.screen.add(int(kind), self._run(slot), first, total, array)
             case Launched(slot, pane):

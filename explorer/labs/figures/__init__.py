@@ -9,20 +9,31 @@ def figures_of(record: Any) -> dict[str, Any]:
     Raises:
         ValueError: for a thing that is no record of this project.
     """
-    from explorer.labs.figures.plots import (
-        trajectory_figures,
-    )  # Plotly is slow to import and not always wanted
+    # Plotly is slow to import and not always wanted; the records of the labs import their figures.
+    from explorer.labs.curvature.record import CurvatureLabRecord
+    from explorer.labs.figures.bends import bend_figures
+    from explorer.labs.figures.plots import trajectory_figures
     from explorer.labs.scrub.record import ScrubRecord
+    from explorer.maths.curvature import Curvature
     from explorer.maths.trajectory import Trajectory
 
     if isinstance(record, Trajectory):
         return trajectory_figures(record)
+    if isinstance(record, Curvature):
+        return bend_figures(record)
     if isinstance(record, ScrubRecord):
-        return {
-            f"{name} {pane.pane.slot}" if len(record.panes) > 1 else name: figure
-            for pane in record.panes
-            for name, figure in trajectory_figures(pane.run).items()
-        }
+        return _of_panes({pane.pane.slot: trajectory_figures(pane.run) for pane in record.panes})
+    if isinstance(record, CurvatureLabRecord):
+        return _of_panes({pane.pane.slot: bend_figures(pane.bend) for pane in record.panes})
     raise ValueError(
         f"a figure needs a record, such as what ex.record(...) returns; got {type(record).__name__}"
     )
+
+
+def _of_panes(figures: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """By name, with the pane's number where there are several."""
+    return {
+        f"{name} {slot}" if len(figures) > 1 else name: figure
+        for slot, named in figures.items()
+        for name, figure in named.items()
+    }

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -103,14 +103,25 @@ def second(state: ScrubState) -> ScrubState:
     return ScrubState(**values)
 
 
-def target_of(state: ScrubState, shelf: Shelf) -> AbstractTarget | None:
+class Names(Protocol):
+    """What the states of several labs have in common."""
+
+    @property
+    def target(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+
+
+def target_of(state: Names, shelf: Shelf) -> AbstractTarget | None:
     """The target, or None where the model is somebody's own and nothing is known of its data."""
     return target_named(state.target, shelf)
 
 
-def field_of(
-    state: ScrubState, shelf: Shelf, target: AbstractTarget | None, device: str = "cpu"
-) -> AbstractField:
+def field_of(state: Names, shelf: Shelf, target: AbstractTarget | None, device: str = "cpu") -> AbstractField:
     """The field that is asked for the velocity."""
     if is_own(state.model):
         field = shelf.field(state.model)

@@ -1,0 +1,144 @@
+"""The Curvature lab's computation: paths first, then how they bend, then what was asked of their fields."""
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explorer.labs.curvature.maps import heat_blocks
+from explorer.labs.curvature.paths import float32, sampled
+from explorer.labs.curvature.plan import Pane, Plan, planned
+from explorer.labs.curvature.record import CurvatureLabRecord, PaneRecord, Paths
+from explorer.labs.curvature.state import MAP_COLOURS, CurvatureState
+from explorer.labs.curvature.studies import checked, solved
+from explorer.labs.figures.checks import round_up
+from explorer.labs.figures.curvature import charts_of, colour_of, footer_of, heat_of, spec_of
+from explorer.labs.scene import Amend, Begin, Block, Charts, Done, Event, Kind, Status
+from explorer.labs.shelf import Shelf
+from explorer.maths.curvature import curvature
+from explorer.maths.dimension import chord_view, principal
+from explorer.maths.motion import in_coordinates
+
+STUDY_EVERY = 0.15
+"""Seconds between two sets of charts while studies go on."""
+
+
+def events(
+    state: CurvatureState, shelf: Shelf, device: str = "cpu", stop: Callable[[], bool] = lambda: False
+) -> Iterator[Event]:
+    """The picture as it comes. ``stop`` is looked at after each step: the part that was computed is kept."""
+    plan = planned(state, shelf, device)
+    if plan.draws_plane:  # the view along the chord is known when the paths are
+        yield Begin(spec_of(plan, None))
+        yield from _target(plan)
+    record = CurvatureLabRecord(plan, ())
+    for pane in plan.panes:
+        paths = yield from sampled(plan, pane, stop)
+        record = replace(record, panes=(*record.panes, measured(plan, pane, paths)))
+        if paths.run.ended.kind != "done":
+            break
+    yield from _drawn(record)
+    if all(pane.paths.run.ended.kind == "done" for pane in record.panes) and len(record.panes) == len(
+        plan.panes
+    ):
+        record = yield from _studied(record, stop)
+    yield _status(record)
+    yield Done(record, footer_of(record))
+
+
+def measured(plan: Plan, pane: Pane, paths: Paths) -> PaneRecord:
+    """How the paths of a pane bend in the state's coordinates; asks no model."""
+    coordinates = plan.coordinates(pane)
+    placed = in_coordinates(paths.motion, coordinates)
+    return PaneRecord(pane, paths, curvature(paths.motion, coordinates=coordinates), principal(placed.states))
+
+
+def _drawn(record: CurvatureLabRecord) -> Iterator[Event]:
+    """The whole picture at once: states, colours, charts."""
+    plan = record.plan
+    views: list[np.ndarray] = []
+    if not plan.draws_plane:
+        views = [_along(plan, pane) for pane in record.panes]
+        yield Begin(spec_of(plan, _box(views)))
+    record = replace(record, scale=scale_of(record))
+    is_map = plan.state.colour in MAP_COLOURS
+    yield Amend({"colour": None if is_map else colour_of(record)})
+    for index, pane in enumerate(record.panes):
+        slot, total = pane.pane.slot, len(pane.bend.shares)
+        yield Block(Kind.TICKS, slot, 0, total, float32(pane.bend.shares.reshape(-1, 1, 1)))
+        if views:
+            yield Block(Kind.STATE, slot, 0, total, views[index])
+        if not is_map:
+            yield Block(Kind.COLOUR, slot, 0, total, float32(colours(pane, plan.state.colour))[..., None])
+    yield Charts(charts_of(record))
+
+
+def _studied(
+    record: CurvatureLabRecord, stop: Callable[[], bool]
+) -> Generator[Event, None, CurvatureLabRecord]:
+    """The map that was asked for, then solvers and checks, each shown as it comes."""
+    if record.plan.state.colour in MAP_COLOURS:
+        yield from heat_blocks(record, heat_of, stop)
+    shown = time.perf_counter()
+    for study in (solved, checked):
+        for part in study(record):
+            record = part
+            if time.perf_counter() - shown > STUDY_EVERY:
+                yield Charts(charts_of(record))
+                shown = time.perf_counter()
+            yield Status("running", "studying the field")
+            if stop():
+                break
+    yield Charts(charts_of(record))
+    return record
+
+
+def colours(pane: PaneRecord, name: str) -> Tensor:
+    """What colours the paths of a pane [T, m]."""
+    bend = pane.bend
+    if name == "truncation":
+        return bend.truncation
+    return bend.curvature if name == "curvature" else bend.bend
+
+
+def scale_of(record: CurvatureLabRecord) -> tuple[float, float]:
+    """Least and greatest colour, one scale for all panes: a round number that nearly all values stay below."""
+    name = record.plan.state.colour if record.plan.state.colour not in MAP_COLOURS else "bend"
+    values = torch.cat([colours(pane, name).flatten() for pane in record.panes])
+    known = values[torch.isfinite(values)]
+    top = round_up(float(known.quantile(0.97))) if len(known) else 1.0
+    return (top / 1000, top) if name == "truncation" else (0.0, top)
+
+
+def _along(plan: Plan, pane: PaneRecord) -> np.ndarray:
+    """The states along and off their chords [T, n, 2]."""
+    return float32(chord_view(in_coordinates(pane.paths.motion, plan.coordinates(pane.pane)).states))
+
+
+def _box(views: Sequence[np.ndarray]) -> tuple[float, float, float, float]:
+    """What holds nearly all of the paths, with room."""
+    points = np.concatenate([view.reshape(-1, 2) for view in views])
+    points = points[np.isfinite(points).all(axis=1)]
+    lo, hi = np.quantile(points, 0.005, axis=0), np.quantile(points, 0.995, axis=0)
+    room = 0.08 * np.maximum(hi - lo, 1e-6)
+    x, y = (
+        float(hi[0] + room[0]),
+        float(max(abs(lo[1] - room[1]), abs(hi[1] + room[1]), 0.2 * (hi[0] - lo[0]))),
+    )
+    return (min(float(lo[0] - room[0]), -0.05 * x), -y, x, y)
+
+
+def _target(plan: Plan) -> Iterator[Event]:
+    if plan.reference is not None:
+        yield Block(Kind.TARGET, 0, 0, 1, float32(plan.reference[: plan.state.n])[None])
+
+
+def _status(record: CurvatureLabRecord) -> Status:
+    for pane in record.panes:
+        ended = pane.paths.run.ended
+        if ended.kind != "done":
+            return Status(ended.kind, ended.text)
+    return Status("done", "done")

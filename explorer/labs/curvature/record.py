@@ -1,0 +1,69 @@
+"""What the Curvature lab computes: paths, how they bend, and what was studied on their fields."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from explorer.labs.curvature.plan import Pane, Plan
+from explorer.maths.curvature import Curvature
+from explorer.maths.dimension import Components
+from explorer.maths.motion import Motion
+from explorer.maths.solving import AdaptiveNotes, WorkPoint
+from explorer.maths.suggestion import Suggestion
+from explorer.maths.trajectory import Trajectory
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """The paths of one pane, in no coordinates yet."""
+
+    run: Trajectory
+    motion: Motion
+
+
+@dataclass(frozen=True, eq=False)
+class Solving:
+    """What solvers pay on the first field; more of it as it is computed."""
+
+    points: tuple[WorkPoint, ...] = ()
+    adaptive: AdaptiveNotes | None = None
+    suggestion: Suggestion | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Checks:
+    """Is it a gradient field, and is it the right one: medians over samples by noise share.
+
+    ``shares`` [K] falling; ``asymmetry`` [K] of the score's Jacobian, 0 to 2; ``loop`` [K] size of the work around
+    small circles over the path integral of the score's size, 0 to 1; ``error`` [K] root mean square gap to the exact
+    velocity.
+    """
+
+    shares: Tensor
+    asymmetry: Tensor
+    loop: Tensor | None
+    error: Tensor | None
+    by: str
+
+
+@dataclass(frozen=True, eq=False)
+class PaneRecord:
+    """One pane with what was measured on it."""
+
+    pane: Pane
+    paths: Paths
+    bend: Curvature
+    components: Components
+    checks: Checks | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class CurvatureLabRecord:
+    """Everything behind one picture of the Curvature lab."""
+
+    plan: Plan
+    panes: tuple[PaneRecord, ...]
+    solving: Solving | None = None
+    scale: tuple[float, float] | None = None
+    """Least and greatest of the colours."""
