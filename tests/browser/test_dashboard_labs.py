@@ -66,8 +66,9 @@ def test_a_tab_carries_the_target_and_the_time_and_back_brings_the_page_back(boa
 
 def test_tabs_are_links_for_the_keyboard_too(board):
     tab(board, "Scrub").focus()
-    board.keyboard.press("Tab")
-    assert tab(board, "Draws").evaluate("(node) => node === document.activeElement")
+    for label in ("Curvature", "Draws"):
+        board.keyboard.press("Tab")
+        assert tab(board, label).evaluate("(node) => node === document.activeElement")
     board.keyboard.press("Enter")
     arrived(board, "Draws")
 
@@ -144,3 +145,50 @@ def test_a_drag_over_the_time_of_another_lab_sends_nothing(page, served):
     page.mouse.up()
     assert 0 in drags, f"a scrub is the browser's own work; frames: {drags}"
     until(page, lambda: "at=" in tab(page, "Scrub").get_attribute("href"))
+
+
+# --- the Curvature lab ---
+
+
+def measured(page):
+    """Wait until paths, solvers and checks are all there."""
+    page.wait_for_selector(".exs[data-drawn]", timeout=60_000)
+    until(page, lambda: "paths" in line(page) and "evals" in line(page), 120)
+
+
+def test_curvature_opens_with_the_target_of_scrub_and_goes_back_to_it(board):
+    choose(board, "Target", "Eight Gaussians")
+    until(board, lambda: "eight_gaussians" in board.url)
+    settled(board)
+    tab(board, "Curvature").click()
+    measured(board)
+    assert asked(board)["lab"] == "curvature" and asked(board)["target"] == "eight_gaussians"
+    assert board.get_by_label("Target", exact=True).input_value() == "eight_gaussians"
+    assert board.locator(".exs-pane").count() >= 1 and not board.locator(".exf .note").is_visible()
+    tab(board, "Scrub").click()
+    arrived(board, "Eight Gaussians", "evals")
+    board.go_back()
+    measured(board)
+    assert asked(board)["target"] == "eight_gaussians"
+
+
+def test_a_link_opens_curvature_with_its_controls(page, served):
+    page.goto(f"{served.root}?v=1&lab=curvature&n=64&steps=16&coordinates=vp&level=0.05&second=none")
+    measured(page)
+    assert page.get_by_label("Coordinates", exact=True).input_value() == "vp"
+    assert page.get_by_label("Error to keep, number").input_value() == "0.05"
+    assert asked(page) == {
+        "v": "1", "lab": "curvature", "n": "64", "steps": "16", "coordinates": "vp", "level": "0.05", "second": "none"
+    }  # fmt: skip
+    assert page.locator(".exs-pane").count() == 1
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1024, 700)])
+def test_all_controls_of_curvature_are_in_sight(page, served, size):
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(f"{served.root}?v=1&lab=curvature&n=64&steps=16")
+    measured(page)
+    rail = page.locator(".exr")
+    assert rail.evaluate("(n) => n.scrollHeight <= n.clientHeight + 1 && n.scrollWidth <= n.clientWidth")
+    for name in page.locator(".exr .control:visible .name").all():
+        assert name.evaluate("(n) => n.scrollWidth <= n.clientWidth"), name.inner_text()
