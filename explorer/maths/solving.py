@@ -1,152 +1,167 @@
-"""What solvers pay on one field: end-point error against model calls.
+"""What solvers pay on one field: end-point error against model calls, the adaptive run by time, the steps to take.
 
-All errors are root mean square distances over the samples between end points and those of a fine adaptive run in
-float64 on the same field from the same noise, in units of x: they are the solver's and not the model's.
+The truth is a fine adaptive run of the same field from the same noise (``reference``), so that a network is held to its
+own flow and not to the target's.
 
-Source: Hairer, Norsett and Wanner, Solving ODEs I, II.4 (local errors), II.10 (work and precision).
+Source: Hairer, Norsett and Wanner, Solving ODEs I, II.10 (work-precision diagrams), and II, IV.2 (stiffness).
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import torch
 from torch import Tensor
 
-from explorer.maths.curvature import even_angles
+from explorer.maths.adapted import AdaptedGrid, adapted_grid
 from explorer.maths.fields import AbstractField
-from explorer.maths.samplers.registry import SAMPLERS
+from explorer.maths.reference import Reference, adaptive_sampler, precise, reference, run_to_end
+from explorer.maths.samplers.base import AbstractSampler
+from explorer.maths.samplers.registry import SAMPLERS, as_sampler
 from explorer.maths.samplers.rk45 import RK45
 from explorer.maths.samplers.walk import walk
+from explorer.maths.shapes import Points
+from explorer.maths.suggestion import ADAPTED, Suggestion, suggest
 
-DETERMINISTIC = tuple(
-    name
-    for name, sampler in SAMPLERS.items()
-    if name == "ddim" or not (sampler.is_random or hasattr(sampler, "eta"))
-)
-"""Samplers that follow the ODE; DDIM with its eta of 0."""
-LANDING = 1e-5
-"""Noise share at which the reference lands: its last, straight step errs by about its square."""
-NODES = 48
+__all__ = [
+    "ADAPTED",
+    "DETERMINISTIC",
+    "AdaptedGrid",
+    "AdaptiveNotes",
+    "Reference",
+    "Suggestion",
+    "WorkPoint",
+    "adapted_grid",
+    "adaptive_notes",
+    "order_guide",
+    "reference",
+    "suggest",
+    "work_precision",
+]
+
+DETERMINISTIC = tuple(name for name, sampler in SAMPLERS.items() if not sampler.is_random)
+"""Keys of the methods that follow the flow: theirs is an error against its end."""
 STEPS = (2, 4, 8, 16, 32, 64, 128)
-TOLERANCES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
-
-
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """The exact flow as far as float64 goes: ``times`` [M] falling to 0, ``states`` [M, n, *shape]."""
-
-    times: tuple[float, ...]
-    states: Tensor
-
-    @property
-    def ends(self) -> Tensor:
-        """Where the samples arrive [n, *shape]."""
-        return self.states[-1]
+TOLERANCES = tuple(10.0**-k for k in range(1, 9))
+"""Relative ones of the adaptive method, whose steps are its own."""
+OWN_STEPS = "its own"
+"""The grid of an adaptive method."""
 
 
 @dataclass(frozen=True)
 class WorkPoint:
-    """What one run cost and how far it came: ``error`` in units of x, infinite where it diverged."""
+    """One run of a method whose declared ``order`` is known.
+
+    ``error`` is the root mean square over samples of |end - reference end|, in units of x; inf if it diverged. ``rtol``
+    is that of an adaptive run, None of one in given steps. ``is_sound`` is False where the reference is too rough to tell.
+    """
 
     sampler: str
+    order: int
     grid: str
     steps: int
     evals: int
     error: float
+    rtol: float | None = None
+    is_sound: bool = True
 
 
 @dataclass(frozen=True, eq=False)
 class AdaptiveNotes:
-    """An adaptive run by time.
+    """An adaptive run by its T steps: ``shares`` [T] falling, the noise share that each step leaves from.
 
-    ``shares`` [T] where each step begins; ``error`` [T, n] over the tolerance, ``stiffness`` [T, n] step times the
-    estimated size of the Jacobian; ``step_size`` [T] in noise share; all ``rejections``.
+    ``error`` [T, n] estimate for each sample over the tolerance, of which the worst is at most 1; ``stiffness`` [T, n]
+    ``h rho``, no unit; ``step_size`` [T] in noise share; ``rejections`` [T] tries that failed before; ``evals`` in all.
     """
 
     shares: Tensor
     error: Tensor
     stiffness: Tensor
     step_size: Tensor
-    rejections: int
-
-
-def reference(field: AbstractField, noise: Tensor) -> Reference:
-    """The flow of ``noise`` [n, *shape] to about eight digits, seen at moments even in the angle of noise to data.
-
-    Raises:
-        ValueError: when no step is short enough, as on a field that is not finite.
-    """
-    nodes = even_angles(field.path, NODES, getattr(field, "latest", 1.0))
-    grid = [*nodes[:-1], field.path.time_of_share(LANDING)]
-    wanted, states = set(grid), []
-    for frame in walk(field, RK45(rtol=1e-9, atol=1e-11), grid=grid, noise=noise.double()):
-        if frame.t in wanted or frame.t == 0.0:
-            states.append(frame.x)
-        if frame.ended is not None and frame.ended.kind != "done":
-            raise ValueError(f"no solver can follow this field: {frame.ended.text}")
-    return Reference((*nodes[:-1], 0.0), torch.stack([*states[: len(nodes) - 1], states[-1]]))
+    rejections: Tensor
+    evals: int
 
 
 def work_precision(
     field: AbstractField,
-    noise: Tensor,
-    exact: Reference,
-    samplers: Sequence[str] = DETERMINISTIC,
+    noise: Points,
+    reference: Reference,
+    samplers: Sequence[str | AbstractSampler] = DETERMINISTIC,
     steps: Sequence[int] = STEPS,
     grid: str = "default",
 ) -> Iterator[WorkPoint]:
-    """Error and calls of each sampler at each number of steps (of adaptive ones at tolerances 0.1 to 1e-7)."""
-    for name in samplers:
-        if SAMPLERS[name].is_adaptive:
-            for tolerance in TOLERANCES:
-                evals, ends = arrival(field, RK45(rtol=tolerance, atol=tolerance / 100), noise, "default", 0)
-                yield WorkPoint(name, "adaptive", 0, evals, rms_gap(ends, exact.ends))
-        else:
-            for count in steps:
-                evals, ends = arrival(field, name, noise, grid, count)
-                yield WorkPoint(name, grid, count, evals, rms_gap(ends, exact.ends))
+    """Runs of each method, few steps first and the methods in turn, so that a picture fills from the left.
+
+    Methods take ``steps`` on ``grid``; an adaptive one runs at eight tolerances, 0.1 to 1e-8, right to the data.
+
+    Raises:
+        ValueError: for a random method, an unknown name, or noise that is not the reference's.
+    """
+    methods = [as_sampler(sampler) for sampler in samplers]
+    for method in methods:
+        if method.is_random:
+            raise ValueError(
+                f"an end-point error is that of a method without randomness; {method.name} draws noise on its way; "
+                f"known: {', '.join(DETERMINISTIC)}"
+            )
+    name = field.path.grid if grid == "default" else grid
+    asked = (TOLERANCES if method.is_adaptive else steps for method in methods)
+    for turn in zip_longest(*asked):
+        for method, amount in zip(methods, turn, strict=True):
+            if amount is not None:
+                yield _point(field, noise, reference, method, amount, name)
 
 
-def arrival(field: AbstractField, sampler, noise: Tensor, grid, steps: int) -> tuple[int, Tensor | None]:
-    """Calls and end points of a run; no end points where it diverged."""
-    *_, last = walk(field, sampler, steps=max(1, steps), grid=grid, noise=noise)
-    assert last.ended is not None, "a walk ends"
-    return last.evals, last.x if last.ended.kind == "done" else None
-
-
-def rms_gap(ends: Tensor | None, exact: Tensor) -> float:
-    """Root mean square distance over samples; infinite where there are no end points."""
-    if ends is None:
-        return math.inf
-    return float((ends.to(exact) - exact).flatten(1).square().sum(dim=1).mean().sqrt())
+def _point(
+    field: AbstractField,
+    noise: Tensor,
+    reference: Reference,
+    method: AbstractSampler,
+    amount: float,
+    grid: str,
+) -> WorkPoint:
+    rtol = float(amount) if method.is_adaptive else None
+    if rtol is None:
+        error, evals, steps = run_to_end(field, method, noise, reference, int(amount), grid)
+    else:
+        error, evals, steps = run_to_end(
+            field, adaptive_sampler(rtol, reference.ends.dtype), noise, reference
+        )
+    label = grid if rtol is None else OWN_STEPS
+    is_sound = error > 0.1 * reference.gap
+    return WorkPoint(method.name, method.order, label, steps, evals, error, rtol, is_sound)
 
 
 def order_guide(points: Sequence[WorkPoint]) -> tuple[list[float], list[float]] | None:
-    """A line that falls by the sampler's declared order through its finest point: evals and errors of its two ends."""
-    sound = [point for point in points if math.isfinite(point.error) and point.error > 1e-9]
-    if len(sound) < 2 or SAMPLERS[sound[0].sampler].is_adaptive:
+    """Evals and errors of a line through the finest sound point of one method, falling by its declared order.
+
+    On log axes it is straight, over the evals of all points. None where no point is sound. The last step lands at first
+    order for every method, so that points may fall more slowly than the line: the line is what is declared.
+    """
+    sound = [point for point in points if point.is_sound and 0.0 < point.error < float("inf")]
+    if not sound:
         return None
-    order, finest = SAMPLERS[sound[0].sampler].order, max(sound, key=lambda point: point.evals)
-    first = min(sound, key=lambda point: point.evals)
-    start = finest.error * (finest.evals / first.evals) ** order
-    return [float(first.evals), float(finest.evals)], [start, finest.error]
+    finest = max(sound, key=lambda point: point.evals)
+    ends = [float(f(point.evals for point in points)) for f in (min, max)]
+    return ends, [finest.error * (finest.evals / evals) ** finest.order for evals in ends]
 
 
-def adaptive_notes(field: AbstractField, noise: Tensor, rtol: float = 1e-4) -> AdaptiveNotes:
-    """What the adaptive method measured on its way."""
-    shares, noted = [], []
-    for frame in walk(field, RK45(rtol=rtol, atol=rtol / 100), noise=noise):
-        if "error" in frame.notes:
-            shares.append(float(field.path.share(frame.t)))
-            noted.append(frame.notes)
-    if not noted:
-        raise ValueError("the adaptive method took no step on this field")
-    stacked = {name: torch.stack([notes[name] for notes in noted]) for name in noted[0]}
+def adaptive_notes(field: AbstractField, noise: Points, rtol: float = 1e-4) -> AdaptiveNotes:
+    """Local error and stiffness, by time, of Dormand-Prince from ``noise`` [n, *shape] at a tolerance.
+
+    Raises:
+        ValueError: for noise of another shape, a tolerance out of 1e-13 .. 0.1, or a field that no run gets through.
+    """
+    sampler = RK45(rtol, rtol / 10)
+    frames = [(frame.t, frame) for frame in walk(field, sampler, noise=precise(field, noise))]
+    last = frames[-1][1]
+    if last.ended is None or last.ended.kind != "done":
+        raise ValueError(
+            f"this flow cannot be followed to its end: {last.ended.text if last.ended else 'cut short'}"
+        )
+    taken = [(t, frame.notes) for t, frame in frames if frame.notes]
+    rows = {name: torch.stack([notes[name] for _, notes in taken]).cpu() for name in taken[0][1]}
+    shares = torch.tensor([float(field.path.share(t)) for t, _ in taken], dtype=torch.float64)
     return AdaptiveNotes(
-        torch.tensor(shares, dtype=torch.float64),
-        stacked["error"],
-        stacked["stiffness"],
-        stacked["step_size"],
-        int(stacked["rejections"].sum()),
+        shares, rows["error"], rows["stiffness"], rows["step_size"], rows["rejections"], last.evals
     )

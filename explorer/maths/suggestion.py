@@ -1,32 +1,40 @@
-"""The fewest steps for an error, and a grid of our own that shares the error evenly.
+"""The fewest steps, and the grid, that keep the end-point error of a method on one field at or under a level.
 
-Source: de Boor 1973, Good approximation by splines with variable knots (equidistribution).
+For each grid the number of steps is doubled until the level is kept, and then narrowed from both sides by the power law
+through the two nearest runs. What is claimed was run: ``steps`` keep the level, one step fewer does not. Errors do not
+always fall from each number of steps to the next, so that fewer still may keep it by luck; those are not looked for.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
+from explorer.maths.adapted import adapted_grid
 from explorer.maths.fields import AbstractField
-from explorer.maths.samplers.base import CountedField
-from explorer.maths.samplers.grids import times_of
-from explorer.maths.samplers.registry import SAMPLERS
-from explorer.maths.solving import DETERMINISTIC, Reference, arrival, rms_gap
+from explorer.maths.reference import Reference, run_to_end
+from explorer.maths.samplers.base import AbstractSampler
+from explorer.maths.samplers.grids import GRIDS, times_of
+from explorer.maths.samplers.registry import as_sampler
+from explorer.maths.shapes import Points
 
-MOST_STEPS = 256
 ADAPTED = "adapted"
-SUGGESTED_GRIDS = ("uniform", "karras", "log_snr", ADAPTED)
+MOST_STEPS = 256
+BISECT_EVERY = 3
+
+Found = tuple[int | None, float]
+"""Steps that keep the level and their error; None, and the least error that was seen, where none does."""
+Grid = Callable[[int], list[float]]
+"""From a number of steps, the times of a run."""
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """The fewest steps on the best grid: ``error`` at most ``level`` where ``reached``, else the best there is.
+    """What to run: ``times`` are a grid for ``record``; error (root mean square, of the ends) and level in units of x.
 
-    ``times`` are the grid itself, for ``grid=``; ``by_grid`` has steps (None where the level is out of reach) and
-    error for each grid.
+    ``by_grid`` holds what each grid needs: (steps, error), or (None, least error seen) where up to 256 steps do not do.
+    Where no grid keeps the level ``reached`` is False, and the rest is the run with the least error seen.
     """
 
     sampler: str
@@ -37,135 +45,117 @@ class Suggestion:
     error: float
     level: float
     reached: bool
-    by_grid: dict[str, tuple[int | None, float]]
+    by_grid: dict[str, Found] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One run."""
+
+    steps: int
+    error: float
+    evals: int
+    times: tuple[float, ...]
 
 
 def suggest(
     field: AbstractField,
-    sampler: str,
+    sampler: str | AbstractSampler,
     level: float,
-    noise: Tensor,
-    exact: Reference,
-    grids: Sequence[str] = SUGGESTED_GRIDS,
+    noise: Points,
+    reference: Reference,
+    grids: Sequence[str] = (*GRIDS, ADAPTED),
 ) -> Iterator[Suggestion]:
-    """The fewest steps of ``sampler`` that keep the error at or under ``level``, grid by grid; the last has the best.
-
-    ``"adapted"`` is a grid of our own for this very field and sampler: its steps share the local error evenly. Steps
-    are doubled until the level is kept, then halved into; where more steps are worse again, the first crossing
-    that halving finds is taken, and one step fewer was seen to fail.
+    """The best so far after each of ``grids``; the last is the answer. ``"adapted"`` is measured on this field.
 
     Raises:
-        ValueError: for an adaptive or random sampler, which takes no number of steps.
+        ValueError: for a level that is not above 0, a method that is random or chooses its own steps, or an
+            unknown grid.
     """
-    if sampler not in DETERMINISTIC or SAMPLERS[sampler].is_adaptive:
-        raise ValueError(f"steps are suggested for {', '.join(DETERMINISTIC)} but rk45; got {sampler!r}")
-    by_grid: dict[str, tuple[int | None, float]] = {}
-    best: Suggestion | None = None
-    density = error_density(field, sampler, exact) if ADAPTED in grids else None
+    sampler = as_sampler(sampler)
+    if sampler.is_random or sampler.is_adaptive:
+        why = "draws noise on its way" if sampler.is_random else "chooses its own steps"
+        raise ValueError(
+            f"steps are suggested for a method that follows the flow in given steps; {sampler.name} {why}"
+        )
+    if isinstance(level, bool) or not 0.0 < level < math.inf:
+        raise ValueError(f"`level` must be above 0, in units of x; got {level!r}")
+    noise, best, by_grid = noise.to(reference.ends), None, {}
     for name in grids:
-        seen: dict[int, tuple[int, float, tuple[float, ...]]] = {}
-
-        def ask(steps: int, name: str = name, seen=seen) -> float:
-            if steps not in seen:
-                times = _grid(field, name, steps, density)
-                if times is None:
-                    return math.inf
-                evals, ends = arrival(field, sampler, noise, times, steps)
-                seen[steps] = (evals, rms_gap(ends, exact.ends), tuple(times))
-            return seen[steps][1]
-
-        steps = _fewest(ask, level)
-        least = steps if steps is not None else min(seen, key=lambda count: seen[count][1])
-        evals, error, times = seen[least]
-        by_grid[name] = (steps, error)
-        found = Suggestion(sampler, name, times, least, evals, error, level, steps is not None, dict(by_grid))
-        best = found if best is None or _beats(found, best) else best
-        best = replace(best, by_grid=dict(by_grid))
-        yield best
+        runs = _searched(field, sampler, level, noise, reference, _grid(name, field, sampler, noise))
+        kept = _fewest(runs, level)
+        least = min(runs, key=lambda run: run.error)
+        by_grid[name] = (kept.steps, kept.error) if kept else (None, least.error)
+        best = _better(best, (name, kept or least), level)
+        grid, run = best
+        yield Suggestion(
+            sampler.name,
+            grid,
+            run.times,
+            run.steps,
+            run.evals,
+            run.error,
+            level,
+            run.error <= level,
+            dict(by_grid),
+        )
 
 
-def _beats(one: Suggestion, other: Suggestion) -> bool:
-    if one.reached != other.reached:
-        return one.reached
-    return (one.steps, one.error) < (other.steps, other.error) if one.reached else one.error < other.error
-
-
-def _fewest(ask, level: float) -> int | None:
-    """The least number of steps whose error is at most ``level``, or None within MOST_STEPS."""
-    high = 1
-    while ask(high) > level:
-        if high >= MOST_STEPS:
-            return None
-        high *= 2
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        if ask(middle) <= level:
-            high = middle
-        else:
-            low = middle
-    return high
-
-
-def _grid(field: AbstractField, name: str, steps: int, density: "Density | None") -> list[float] | None:
+def _grid(name: str, field: AbstractField, sampler: AbstractSampler, noise: Tensor) -> Grid:
     if name == ADAPTED:
-        assert density is not None, "measured where the adapted grid is asked for"
-        return adapted_times(field, density, steps)
-    try:
-        return times_of(name, field.path, steps, getattr(field, "latest", 1.0))
-    except ValueError:  # a grid that has no so many different times
-        return None
+        return adapted_grid(field, sampler, noise).times
+    latest = getattr(field, "latest", 1.0)
+    return lambda steps: times_of(name, field.path, steps, latest)
 
 
-@dataclass(frozen=True, eq=False)
-class Density:
-    """How densely steps should lie: ``angles`` [M] falling from the noise to 0, ``mass`` [M] from 0 to 1 up to each."""
+def _searched(
+    field: AbstractField,
+    sampler: AbstractSampler,
+    level: float,
+    noise: Tensor,
+    reference: Reference,
+    grid: Grid,
+) -> list[Tried]:
+    """Runs, the last of which that keeps the level stands beside one of a step fewer that does not."""
+    runs: dict[int, Tried] = {}
 
-    angles: Tensor
-    mass: Tensor
+    def error(steps: int) -> float:
+        times = grid(steps)
+        found, evals, _ = run_to_end(field, sampler, noise, reference, grid=times)
+        runs[steps] = Tried(steps, found, evals, tuple(times))
+        return found
 
-
-def error_density(field: AbstractField, sampler: str, exact: Reference) -> Density:
-    """Where one step of ``sampler`` errs most: it takes each short step of the exact flow on its own.
-
-    A step of length h errs by C h^(p+1); steps share the error evenly when their density is C^(1/(p+1)). Methods that
-    remember are asked for their first step, which is of first order; so is every landing.
-    """
-    method, times = SAMPLERS[sampler](), exact.times
-    path = field.path
-    angles = torch.tensor([math.atan2(*_weights(path, t)) for t in times], dtype=torch.float64)
-    density = []
-    for index in range(len(times) - 1):
-        t, t_next, x = times[index], times[index + 1], exact.states[index]
-        counted = CountedField(field)
-        with torch.no_grad():
-            if t_next == 0.0:
-                reached, order = counted(x, t).denoised, 1
-            else:
-                memory = method.start(counted, [t, t_next, 0.0], torch.Generator().manual_seed(0))
-                reached, order = method.step(counted, x, t, t_next, memory)[0], method.order
-                order = 1 if method.evals_per_step == 1 else order
-        error = rms_gap(reached, exact.states[index + 1])
-        width = float(angles[index] - angles[index + 1])
-        density.append(max(error, 1e-12) ** (1 / (order + 1)) / width)
-    # A floor keeps a few steps where nothing happens: errors made there are carried on.
-    rate = torch.tensor(density, dtype=torch.float64)
-    rate = rate + 0.05 * (rate * -angles.diff()).sum() / float(angles[0] - angles[-1])
-    mass = torch.cat([torch.zeros(1, dtype=torch.float64), (rate * -angles.diff()).cumsum(0)])
-    return Density(angles, mass / mass[-1])
+    low, high = 0, 1
+    while error(high) > level:
+        low, high = high, 2 * high
+        if high > MOST_STEPS:
+            return list(runs.values())
+    narrowings = 0
+    while high - low > 1:
+        narrowings += 1
+        middle = _between(runs[low], runs[high], level, narrowings % BISECT_EVERY == 0)
+        low, high = (low, middle) if error(middle) <= level else (middle, high)
+    return list(runs.values())
 
 
-def _weights(path, t: float) -> tuple[float, float]:
-    level = path.at(t)
-    return float(level.sigma), float(level.alpha)
+def _between(few: Tried, many: Tried, level: float, halve: bool) -> int:
+    """A number of steps strictly between two runs: where the power law through them meets the level, or half way."""
+    if halve or not math.isfinite(few.error) or many.error <= 0.0:
+        return (few.steps + many.steps) // 2
+    part = math.log(few.error / level) / math.log(few.error / many.error)
+    wished = few.steps * (many.steps / few.steps) ** part
+    return max(few.steps + 1, min(many.steps - 1, math.ceil(wished)))
 
 
-def adapted_times(field: AbstractField, density: Density, steps: int) -> list[float]:
-    """The falling times of ``steps`` steps that share the measured local error evenly, from the field's latest to 0."""
-    wanted = torch.arange(1, steps, dtype=torch.float64) / steps
-    right = torch.searchsorted(density.mass, wanted).clamp(1, len(density.mass) - 1)
-    low, high = density.mass[right - 1], density.mass[right]
-    part = (wanted - low) / (high - low)
-    angles = density.angles[right - 1] + part * (density.angles[right] - density.angles[right - 1])
-    inner = [float(field.path.time_of(math.tan(angle))) for angle in angles.tolist()]
-    return [getattr(field, "latest", 1.0), *inner, 0.0]
+def _fewest(runs: list[Tried], level: float) -> Tried | None:
+    return min((run for run in runs if run.error <= level), key=lambda run: run.steps, default=None)
+
+
+def _better(best: tuple[str, Tried] | None, new: tuple[str, Tried], level: float) -> tuple[str, Tried]:
+    """Kept before not kept, then fewer steps; where nothing is kept, the less error."""
+
+    def rank(run: Tried) -> tuple[bool, float, float]:
+        kept = run.error <= level
+        return not kept, run.steps if kept else run.error, run.error
+
+    return new if best is None or rank(new[1]) < rank(best[1]) else best
