@@ -6,21 +6,21 @@ It holds at most 2,000 particles as uint16 and stays under 5 MB; what it leaves 
 import base64
 import html
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from explorer.stage.blocks import IMAGE_KINDS, KINDS, Box, pack, unpack
+from explorer.stage.blocks import IMAGE_KINDS, KINDS, VALUE_KINDS, Box, pack, unpack
 from explorer.stage.feed import Feed
 from explorer.stage.script import script
 
 PARTICLES = 2000
 LIMIT = 5_000_000  # bytes of the whole file
 _STATE, _DENOISED, _VELOCITY = KINDS["state"], KINDS["denoised"], KINDS["velocity"]
-_TARGET, _TICKS = KINDS["target"], KINDS["ticks"]
-_THINNED = (_STATE, _DENOISED, _TARGET)
+_TARGET, _TICKS, _COLOUR, _HEAT = KINDS["target"], KINDS["ticks"], KINDS["colour"], KINDS["heat"]
+_THINNED = (_STATE, _DENOISED, _TARGET, _COLOUR)
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class _Parts:
     """What goes into the page: layers by (run, kind), each [total, n, dims], and what was left out."""
 
     layers: dict[tuple[int, int], np.ndarray]
+    maps: dict[int, np.ndarray]  # by run, [total]: the frames at which its map is known
     spec: dict[str, Any]
     charts: dict[str, Any]
     particles: int  # of the largest cloud, before any was left out
@@ -72,14 +73,17 @@ def _collected(feed: Feed) -> _Parts:
     """Lay the blocks of each layer into one array; frames that never came are cut off."""
     layers: dict[tuple[int, int], np.ndarray] = {}
     reached: dict[tuple[int, int], int] = {}
+    maps: dict[int, np.ndarray] = {}
     for block in (block for data in feed.blocks() for block in unpack(data)):
         key = (block.run, block.kind)
         if key not in layers:
             shape = (block.total, *block.values.shape[1:])
-            layers[key] = np.zeros(shape, block.values.dtype)
+            layers[key] = np.full(shape, np.nan if block.kind in VALUE_KINDS else 0, block.values.dtype)
         end = block.first + len(block.values)
         layers[key][block.first : end] = block.values
         reached[key] = max(reached.get(key, 0), end)
+        if block.kind == _HEAT:
+            maps.setdefault(block.run, np.zeros(block.total, bool))[block.first : end] = True
     if not any(kind == _STATE or kind in IMAGE_KINDS for _, kind in layers):
         raise ValueError(
             "an export needs at least one frame, none has come yet; wait for the run and try again."
@@ -92,7 +96,7 @@ def _collected(feed: Feed) -> _Parts:
             layers[key] = layers[key][: min(counts, default=reached[key])]
     clouds = [layer.shape[1] for (_, kind), layer in layers.items() if kind in (_STATE, _DENOISED)]
     frames = max(len(layer) for (_, kind), layer in layers.items() if kind != _TARGET)
-    return _Parts(layers, feed.spec, feed.charts, max(clouds, default=0), frames)
+    return _Parts(layers, maps, feed.spec, feed.charts, max(clouds, default=0), frames)
 
 
 def _fewer_particles(parts: _Parts, most: int) -> _Parts:
@@ -124,13 +128,26 @@ def _half_the_frames(parts: _Parts) -> _Parts:
         (run, kind): layer if kind == _TARGET else layer[kept[run]]
         for (run, kind), layer in _with_ticks(parts.layers).items()
     }
+    maps = {}
+    for run in (run for run, kind in parts.layers if kind == _HEAT):
+        layers[run, _HEAT], maps[run] = _thinned_map(parts.layers[run, _HEAT], parts.maps[run], kept[run])
     earlier = tuple(words for words in parts.left_out if "frames" not in words)
     return replace(
         parts,
         layers=layers,
+        maps=maps,
         charts=_thinned_numbers(parts.charts, kept),
         left_out=(*earlier, f"{max(len(frames) for frames in kept.values())} of {parts.frames} frames"),
     )
+
+
+def _thinned_map(layer: np.ndarray, known: np.ndarray, kept: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Keep of a map what shows at each kept frame: the newest known since the kept frame before it."""
+    newest = [
+        max((k for k in range(before + 1, at + 1) if known[k]), default=-1)
+        for before, at in zip([-1, *kept[:-1]], kept, strict=True)
+    ]
+    return layer[newest], np.array(newest) >= 0
 
 
 def _with_ticks(layers: Mapping[tuple[int, int], np.ndarray]) -> dict[tuple[int, int], np.ndarray]:
@@ -143,11 +160,15 @@ def _with_ticks(layers: Mapping[tuple[int, int], np.ndarray]) -> dict[tuple[int,
 
 
 def _thinned_numbers(charts: dict[str, Any], kept: Mapping[int, list[int]]) -> dict[str, Any]:
-    rows = (charts.get("numbers") or {}).get("rows")
-    if not rows:
-        return charts
+    numbers = charts.get("numbers")
+    if isinstance(numbers, list):
+        return {**charts, "numbers": [_thinned_table(table, kept) for table in numbers]}
+    return {**charts, "numbers": _thinned_table(numbers, kept)} if numbers else charts
+
+
+def _thinned_table(table: dict[str, Any], kept: Mapping[int, list[int]]) -> dict[str, Any]:
     thinned = []
-    for row in rows:
+    for row in table.get("rows", []):
         values = {
             run: [series[k] for k in kept[int(run)] if k < len(series)]
             if isinstance(series, list) and int(run) in kept
@@ -155,7 +176,7 @@ def _thinned_numbers(charts: dict[str, Any], kept: Mapping[int, list[int]]) -> d
             for run, series in row.get("values", {}).items()
         }
         thinned.append({**row, "values": values})
-    return {**charts, "numbers": {**charts["numbers"], "rows": thinned}}
+    return {**table, "rows": thinned}
 
 
 _LIGHTER: tuple[Callable[[_Parts], _Parts], ...] = (
@@ -163,6 +184,7 @@ _LIGHTER: tuple[Callable[[_Parts], _Parts], ...] = (
     _without(_DENOISED, "no clean prediction"),
     _half_the_frames,
     lambda parts: _fewer_particles(parts, 1000),
+    _without(_HEAT, "no map"),
     _half_the_frames,
     _without(KINDS["images_denoised"], "no clean prediction"),
     _half_the_frames,
@@ -187,10 +209,17 @@ def _packed(parts: _Parts) -> bytes:
     box = tuple(parts.spec.get("box") or (-1.0, -1.0, 1.0, 1.0))
     blocks = []
     for (run, kind), layer in parts.layers.items():
-        exact = kind in (_TICKS, _VELOCITY, *IMAGE_KINDS)
+        exact = kind in (_TICKS, _VELOCITY, *VALUE_KINDS, *IMAGE_KINDS)
         edges = None if exact else _edges(layer, box)
-        blocks.append(pack(kind, run, 0, len(layer), layer, box=edges, quantise=not exact))
+        for first, part in _known_frames(layer, parts.maps[run]) if kind == _HEAT else [(0, layer)]:
+            blocks.append(pack(kind, run, first, len(layer), part, box=edges, quantise=not exact))
     return b"".join(blocks)
+
+
+def _known_frames(layer: np.ndarray, known: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the known frames of a layer one by one, each with its place: what lies between stays unknown."""
+    for frame in np.flatnonzero(known[: len(layer)]):
+        yield int(frame), layer[frame : frame + 1]
 
 
 def _page(parts: _Parts, texts: Mapping[str, Any], title: str | None) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.stage.blocks import IMAGE_KINDS, KINDS, kind_number, pack
+from explorer.stage.blocks import IMAGE_KINDS, KINDS, POINT_KINDS, kind_number, pack
 
 LIMIT = 32 * 2**20  # bytes of one run, all layers together
 STATUS_KINDS = ("empty", "running", "done", "cancelled", "diverged", "failed")
@@ -147,7 +147,7 @@ class Feed:
             self._unsent.add(name)
 
     def _plan(self, kind: int, run: int, values: int, quantise: bool) -> None:
-        size = 1 if kind in IMAGE_KINDS else 2 if quantise else 4
+        size = 1 if kind in IMAGE_KINDS else 2 if quantise and kind in POINT_KINDS else 4
         planned = {**self._planned, (run, kind): values * size}
         whole = sum(bytes_ for (owner, _), bytes_ in planned.items() if owner == run)
         if whole > LIMIT:

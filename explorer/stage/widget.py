@@ -29,7 +29,7 @@ class Stage(anywidget.AnyWidget):
     group = traitlets.Unicode("").tag(sync=True)
     theme = traitlets.Enum(("auto", "light", "dark"), "auto").tag(sync=True)
     status = traitlets.Unicode('{"kind": "empty", "text": ""}').tag(sync=True)
-    layers = traitlets.Unicode('["target", "particles", "paths", "clean"]').tag(sync=True)
+    layers = traitlets.Unicode('["target", "map", "particles", "paths", "clean"]').tag(sync=True)
 
     def __init__(self, feed: Feed | None = None, *, height: int = 600, **traits: Any) -> None:
         super().__init__(**traits)

@@ -1,7 +1,7 @@
 // Bytes from Python become runs. What is malformed is refused with a sentence, never an exception.
 
 const HEAD = 48;
-const KIND_NAMES = { 0: "state", 1: "clean", 2: "field", 3: "target", 5: "images", 6: "imagesClean", 9: "ticks" };
+const KIND_NAMES = { 0: "state", 1: "clean", 2: "field", 3: "target", 4: "colour", 5: "images", 6: "imagesClean", 7: "heat", 9: "ticks" };
 const DTYPE_SIZES = { 1: 1, 2: 2, 4: 4 };
 const RUN_LIMIT = 96 * 2 ** 20;
 
@@ -75,6 +75,8 @@ class Run {
     this.layers[block.kind] = layer;
     readValues(view, block, layer.values, block.first * layer.size);
     layer.have.fill(1, block.first, block.first + block.count);
+    layer.takes++;
+    if (isValue(block)) widen(layer, block.first * layer.size, (block.first + block.count) * layer.size);
     while (layer.got < this.total && layer.have[layer.got]) layer.got++;
     this.settle();
     return "";
@@ -86,7 +88,8 @@ class Run {
     this.bytes += length * (image ? 1 : 4);
     if (this.bytes > RUN_LIMIT) return null;
     const values = image ? new Uint8Array(length) : new Float32Array(length);
-    return { n: block.n, dims: block.dims, size: block.n * block.dims, values, have: new Uint8Array(block.total), got: 0 };
+    if (isValue(block)) values.fill(NaN); // what has not come is not known
+    return { n: block.n, dims: block.dims, size: block.n * block.dims, values, have: new Uint8Array(block.total), got: 0, takes: 0, low: Infinity, high: -Infinity };
   }
 
   // Frames count once everything before them is there; without ticks the frames are taken as even.
@@ -146,8 +149,22 @@ function misfit(block) {
   const image = block.kind === "images" || block.kind === "imagesClean";
   if (image !== (block.dtype === 1)) return `${block.kind} cannot have dtype ${block.dtype}`;
   if (block.kind === "ticks") return block.n * block.dims === 1 ? "" : "ticks must be one number a frame";
+  if (isValue(block)) return block.dims === 1 ? "" : `${block.kind} must be one number each, ${block.dims} came`;
   if (!image && block.dims < 2) return `points must have 2 or more coordinates, ${block.dims} came`;
   return "";
+}
+
+// One number for each path, or for each cell of a map.
+function isValue(block) {
+  return block.kind === "colour" || block.kind === "heat";
+}
+
+// Keeps the least and the greatest that has come.
+function widen(layer, from, to) {
+  for (let i = from; i < to; i++) {
+    if (layer.values[i] < layer.low) layer.low = layer.values[i];
+    if (layer.values[i] > layer.high) layer.high = layer.values[i];
+  }
 }
 
 function readValues(view, block, into, offset = 0) {

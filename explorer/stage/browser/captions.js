@@ -3,14 +3,15 @@
 class Captions {
   constructor(pane) {
     this.pane = pane;
-    const head = make("header", "exs-head", pane.node);
-    this.heading = make("div", "exs-heading", head);
+    this.head = make("header", "exs-head", pane.node);
+    this.heading = make("div", "exs-heading", this.head);
     const words = make("div", "exs-words", this.heading);
     this.title = make("span", "exs-title", words);
     this.note = make("span", "exs-note", words);
-    this.legend = make("ul", "exs-legend", head);
+    this.legend = make("ul", "exs-legend", this.head);
     const corner = make("div", "exs-corner", pane.node);
     this.readout = make("span", "exs-readout", corner);
+    this.scales = new Scales(pane, corner);
     this.fact = make("span", "exs-fact", corner);
   }
 
@@ -22,8 +23,14 @@ class Captions {
     say(this.readout, this.followed());
     say(this.fact, this.facts().join(" · "));
     this.keepLegend();
+    this.scales.keep();
     const moment = run ? `${this.particles()} at noise share ${figure(run.share(frame))}` : "no picture yet";
     canvas.setAttribute("aria-label", `${this.title.textContent}: ${moment}`);
+  }
+
+  // The room that the head takes where it is more than a line or two; a wide pane has all in one.
+  height() {
+    return this.pane.width > NARROW * this.pane.dpr ? 0 : this.head.offsetHeight + 9;
   }
 
   facts() {
@@ -50,7 +57,16 @@ class Captions {
     if (!state || i >= state.n) return "";
     const at = frame * state.size + i * state.dims;
     const [nameX, nameY] = spec.axes || ["x", "y"];
-    return `particle ${i} · ${nameX} ${figure(state.values[at])} · ${nameY} ${figure(state.values[at + 1])}`;
+    const place = `particle ${i} · ${nameX} ${figure(state.values[at])} · ${nameY} ${figure(state.values[at + 1])}`;
+    return [place, this.tint(i)].filter(Boolean).join(" · ");
+  }
+
+  // What colours the path of a particle, here.
+  tint(i) {
+    const { stage, run, frame } = this.pane;
+    const { colour } = run.layers;
+    if (!stage.scales.colour || !colour || i >= colour.n) return "";
+    return `${stage.scales.colour.label} ${figure(colour.values[frame * colour.n + i])}`;
   }
 
   keepLegend() {

@@ -12,8 +12,10 @@ class Chart {
     const under = make("div", "exs-under", this.node);
     this.sub = make("p", "", under);
     this.value = make("output", "exs-value", under);
+    this.keys = new Keys(this.node);
     this.plot = make("div", "exs-plot", this.node);
     this.svg = draw("svg", { role: "img" }, this.plot);
+    this.none = make("p", "exs-none", this.plot);
     this.width = 0;
     this.listen();
   }
@@ -69,7 +71,9 @@ class Chart {
     const { axis } = this.axes;
     this.shares = this.chart.x === "share" && axis === "share";
     this.other = this.chart.x === "share" && axis !== "share" ? axis : "";
-    this.lines = (this.chart.lines || []).map((line) => lineOver(line, axis));
+    const lines = (this.chart.lines || []).map((line) => (line.guide ? line : lineOver(line, axis)));
+    this.lines = lines.filter((line) => !line.guide);
+    this.guides = lines.filter((line) => line.guide && line.x.length > 1);
     this.plot.dataset.axis = this.other || this.chart.x || "";
     this.hovered = undefined;
     this.render();
@@ -81,7 +85,7 @@ class Chart {
     if (width === this.width && height === this.height) return;
     this.width = width;
     this.height = height;
-    this.render();
+    if (this.lines) this.render();
   }
 
   forward(value) {
@@ -103,7 +107,7 @@ class Chart {
 
   ranges() {
     const { chart, lines } = this;
-    const known = (name) => lines.flatMap((line) => line[name]).filter(Number.isFinite);
+    const known = (name) => [...lines, ...this.guides].flatMap((line) => line[name]).filter(Number.isFinite);
     const ends = (values, fallback) => (values.length ? [Math.min(...values), Math.max(...values)] : fallback);
     const whole = () => [0, Math.max(...known("x"), 0) || 1];
     this.rangeX = this.shares ? [1, 0] : this.other ? whole() : chart.x_range || ends(known("x"), [0, 1]);
@@ -117,22 +121,41 @@ class Chart {
   }
 
   render() {
-    if (!this.lines || this.width < 40 || this.height < 40) return;
+    const empty = this.lines.some(isKnown) ? "" : this.chart.empty || "";
+    say(this.none, empty);
+    this.svg.style.visibility = empty ? "hidden" : "";
+    if (this.width < 40 || this.height < 40) return;
     this.ranges();
-    const { svg, stage, lines } = this;
+    const { svg, lines } = this;
     svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
-    svg.setAttribute("aria-label", `${this.chart.title}: ${this.chart.subtitle || ""}`);
+    svg.setAttribute("aria-label", `${this.chart.title}: ${empty || this.chart.subtitle || ""}`);
     svg.replaceChildren();
     this.rules();
     this.names();
-    if (!this.other) for (const band of this.chart.bands || []) this.band(band);
-    for (const level of this.chart.levels || []) this.level(level);
+    if (!this.other) for (const band of this.chart.bands || []) drawBand(this, band);
+    for (const level of this.chart.levels || []) drawLevel(this, level);
     this.marker = draw("line", { class: "exs-marker", y1: INSETS.top - 4, y2: this.height - INSETS.bottom }, svg);
-    lines.forEach((line) => this.line(line));
-    const taken = [];
-    if (lines.length > 1) lines.forEach((line) => nameLine(this, line, taken));
-    this.points = lines.map((line) => draw("circle", { r: 3.6, fill: this.colour(line.role), stroke: stage.theme.page, "stroke-width": 1.4 }, svg));
+    this.guides.forEach((line) => drawGuide(this, line));
+    lines.forEach((line) => drawLine(this, line));
+    this.nameLines();
+    this.points = lines.map((line) => draw("circle", { r: 3.6, fill: this.colour(line.role), stroke: this.stage.theme.page, "stroke-width": 1.4 }, svg));
     this.move();
+  }
+
+  // Once the names of these lines had no room they stay keys, or the plot would grow and shrink under them.
+  nameLines() {
+    const signature = this.lines.map((line) => line.label).join("\n");
+    const places = this.lines.length < 2 || this.keyed === signature ? null : namePlaces(this);
+    if (this.lines.length < 2 || places) {
+      this.keys.hide();
+      for (const place of places || []) {
+        const fill = this.stage.theme.inks[place.line.role] || this.stage.theme.muted;
+        draw("text", { class: "exs-name exs-halo", x: place.x, y: place.y + 4, fill, "text-anchor": "middle" }, this.svg).textContent = place.line.label;
+      }
+      return;
+    }
+    this.keyed = signature;
+    this.keys.set(this);
   }
 
   colour(role) {
@@ -142,91 +165,43 @@ class Chart {
   // The horizontal rules with their numbers.
   rules() {
     const { svg, chart, width } = this;
-    for (const value of this.ticksY()) {
+    const ticks = ticksY(this);
+    const words = tickWords(ticks, chart.log);
+    ticks.forEach((value, i) => {
       const y = Math.round(this.y(value)) + 0.5;
       draw("line", { class: "exs-rule", x1: INSETS.left, x2: width - INSETS.right, y1: y, y2: y }, svg);
-      draw("text", { class: "exs-tick", x: INSETS.left - 6, y: y + 3.5, "text-anchor": "end" }, svg).textContent = tickWord(value);
-    }
+      draw("text", { class: "exs-tick", x: INSETS.left - 6, y: y + 3.5, "text-anchor": "end" }, svg).textContent = words[i];
+    });
     const named = (chart.subtitle || "").toLowerCase().includes((chart.y_label || "").toLowerCase());
-    if (chart.y_label && !named) draw("text", { class: "exs-tick", x: INSETS.left + 4, y: INSETS.top + 7 }, svg).textContent = chart.y_label;
+    if (chart.y_label && !named) draw("text", { class: "exs-tick", x: INSETS.left + 4, y: INSETS.top + 7, "data-axis": "y" }, svg).textContent = chart.y_label;
   }
 
-  // The numbers under the plot; an axis of time says its name before its first number.
+  // The numbers under the plot; the axis says its name before its first number.
   names() {
     const { svg, chart, height, width, unit } = this;
     const floor = height - INSETS.bottom;
     const right = width - INSETS.right;
-    const timed = this.shares || this.other;
-    const name = this.shares ? chart.x_label || "noise share" : unit.word;
+    const name = this.shares ? chart.x_label || "noise share" : unit.word || chart.x_label || "";
+    const ticks = ticksX(this);
+    const words = tickWords(ticks.map((value) => value * unit.times), chart.x_log);
     let free = -Infinity;
-    for (const value of this.shares ? [1, 0.5, 0] : this.ticksX()) {
+    // Where no number stands at the left end, the name stands there alone.
+    if (name && !(this.x(ticks[0]) < INSETS.left + 1)) {
+      draw("text", { class: "exs-tick", x: INSETS.left - 4, y: floor + 15 }, svg).textContent = name;
+      free = INSETS.left + 6.4 * name.length;
+    }
+    ticks.forEach((value, i) => {
       const at = this.x(value);
-      const first = timed && at < INSETS.left + 1;
+      const first = name && at < INSETS.left + 1;
       const last = at > right - 12;
-      const text = (first ? `${name} ` : "") + tickWord(value * unit.times);
+      const text = (first ? `${name} ` : "") + words[i];
       const half = 3.2 * text.length;
-      if (at - half < free) continue;
+      if (chart.x_log) draw("line", { class: "exs-rule", x1: at, x2: at, y1: INSETS.top, y2: floor }, svg);
+      if (at - half < free) return;
       free = (first ? INSETS.left - 4 + 2 * half : at + half) + 4;
       const traits = { class: "exs-tick", x: first ? INSETS.left - 4 : last ? right + 4 : at, y: floor + 15, "text-anchor": first ? "start" : last ? "end" : "middle" };
       draw("text", traits, svg).textContent = text;
-    }
-    if (!timed && chart.x_label) {
-      draw("text", { class: "exs-tick exs-halo", x: right, y: floor - 5, "text-anchor": "end" }, svg).textContent = chart.x_label;
-    }
-  }
-
-  ticksY() {
-    const [low, high] = this.rangeY;
-    const room = Math.max(2, Math.floor((this.height - INSETS.top - INSETS.bottom) / 48));
-    if (!this.chart.log) return niceTicks(low, high, Math.min(room, 4));
-    return powers(low, high, room + 1);
-  }
-
-  ticksX() {
-    const [from, to] = this.rangeX;
-    const low = Math.min(from, to);
-    const high = Math.max(from, to);
-    if (this.other) return niceTicks(low, high, 3).filter((value) => this.other === "seconds" || Number.isInteger(value));
-    if (!this.chart.x_log) return niceTicks(low, high, 4);
-    const own = [...new Set(this.lines.flatMap((line) => line.x))].sort((a, b) => a - b);
-    return own.length <= 7 ? own : powers(low, high, 5);
-  }
-
-  // One path for each stretch without a gap.
-  course(xs, ys) {
-    let path = "";
-    let drawing = false;
-    xs.forEach((value, i) => {
-      if (!Number.isFinite(value) || !Number.isFinite(ys[i])) drawing = false;
-      else {
-        path += `${drawing ? "L" : "M"}${this.x(value).toFixed(1)} ${this.y(ys[i]).toFixed(1)}`;
-        drawing = true;
-      }
     });
-    return path;
-  }
-
-  line(line) {
-    const colour = this.colour(line.role);
-    draw("path", { class: "exs-line", d: this.course(line.x, line.y), stroke: colour, "stroke-dasharray": line.dashed ? "4 3" : "none" }, this.svg);
-    if (!line.ticks || line.x.length > 61) return;
-    const known = line.x.map((_, i) => i).filter((i) => Number.isFinite(line.x[i]) && Number.isFinite(line.y[i]));
-    draw("path", { d: known.map((i) => stop(line.role, this.x(line.x[i]), this.y(line.y[i]))).join(""), fill: colour }, this.svg);
-  }
-
-  band(band) {
-    const there = band.x.map((_, i) => i).filter((i) => Number.isFinite(band.lo[i]) && Number.isFinite(band.hi[i]));
-    const corners = [...there.map((i) => [band.x[i], band.hi[i]]), ...there.reverse().map((i) => [band.x[i], band.lo[i]])];
-    const path = corners.map(([x, y]) => `${this.x(x).toFixed(1)} ${this.y(y).toFixed(1)}`).join("L");
-    if (path) draw("path", { d: `M${path}Z`, fill: this.colour(band.role), opacity: 0.17 }, this.svg);
-  }
-
-  level(level) {
-    const y = this.y(level.y);
-    draw("line", { class: "exs-level", x1: INSETS.left, x2: this.width - INSETS.right, y1: y, y2: y, "stroke-dasharray": level.dashed === false ? "none" : "4 3" }, this.svg);
-    if (!level.label) return;
-    const above = y - 4 > INSETS.top + 8;
-    draw("text", { class: "exs-tick exs-halo", x: INSETS.left + 4, y: above ? y - 4 : y + 12 }, this.svg).textContent = level.label;
   }
 
   // The upright marker; over evals or seconds two runs are at two places, and each has its dot alone.
@@ -246,23 +221,23 @@ class Chart {
   // A dot on each line at the cursor, or where the hand is.
   point() {
     if (!this.points) return;
-    const words = [];
-    let near;
-    this.lines.forEach((line, i) => {
-      const [x, y] = this.read(line);
+    const reads = this.lines.map((line) => this.read(line));
+    reads.forEach(([x, y], i) => {
       this.points[i].style.display = y === null ? "none" : "";
       if (y === null) return;
       this.points[i].setAttribute("cx", this.x(x).toFixed(1));
       this.points[i].setAttribute("cy", this.y(y).toFixed(1));
-      words.push(`${(this.lines.length > 1 && line.label) || ""} ${figure(y)}`.trim());
-      near = x;
     });
-    const place = () => `${figure(near * this.unit.times)} ${this.unit.word}`.trim();
-    say(this.value, this.hovered === undefined || !words.length ? "" : `${words.join(", ")} at ${place()}`);
+    readOut(this, this.hovered === undefined ? [] : reads);
   }
 
   read(line) {
-    if (this.hovered !== undefined) return readAt(line, this.hovered, (value) => this.forward(value));
+    if (this.hovered !== undefined) {
+      const [x, y] = readAt(line, this.hovered, (value) => this.forward(value));
+      // A line that ended far from the hand says nothing there.
+      const far = !this.shares && !this.other && Math.abs(this.x(x) - this.x(this.hovered)) > 36;
+      return [x, far ? null : y];
+    }
     if (this.other) return atShare(line, this.stage.cursor.share);
     return this.shares ? readAt(line, this.stage.cursor.share, (value) => value) : [0, null];
   }

@@ -31,7 +31,8 @@ class Hands {
   keyed(key, target) {
     const { timeline, cursor } = this.stage;
     if (key === "Escape" && timeline.closeMenu()) return true;
-    if (target.closest("select, [role=menu], [role=radiogroup]")) return false;
+    if (target.closest("[role=tablist]") && this.stage.charts.tabs.keyed(key)) return true;
+    if (target.closest("select, [role=menu], [role=radiogroup], [role=tablist]")) return false;
     if (key === " ") return !target.closest("button") && (timeline.toggle(), true);
     const page = Math.max(1, Math.round(cursor.stops.length / 10));
     const moves = {

@@ -1,6 +1,6 @@
 // Which layers show, and the chips that switch them where the stage has its own.
 
-const DEFAULT_LAYERS = ["target", "particles", "paths", "clean"];
+const DEFAULT_LAYERS = ["target", "map", "particles", "paths", "clean"];
 
 class Layers {
   constructor(stage, parent) {
@@ -56,6 +56,7 @@ class Layers {
     if (spec.images) return layer === "clean" && has("imagesClean");
     if (layer === "target") return targets.size > 0;
     if (layer === "clean" || layer === "field") return has(layer);
+    if (layer === "map") return Boolean(spec.heat) && has("heat");
     return layer === "pairs" ? panes.length > 1 : true;
   }
 }

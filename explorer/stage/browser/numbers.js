@@ -9,17 +9,20 @@ class Numbers {
   set(numbers) {
     this.numbers = numbers;
     const panes = this.stage.spec.panes || [];
+    // What is asked of one pane only has one column.
+    const told = (pane) => numbers.rows.some((row) => String(pane.run) in (row.values || {}));
+    this.columns = panes.map((_, i) => i).filter((i) => told(panes[i]) || !panes.some(told));
     this.node.replaceChildren();
     const head = make("tr", "", make("thead", "", this.node));
     make("th", "", head, numbers.title || "At this time").scope = "col";
-    for (const pane of panes) make("th", "", head, panes.length > 1 ? pane.label : "").scope = "col";
+    for (const i of this.columns) make("th", "", head, panes.length > 1 ? panes[i].label : "").scope = "col";
     const body = make("tbody", "", this.node);
     this.cells = numbers.rows.map((row) => {
       const line = make("tr", "", body);
       const name = make("th", "", line);
       name.scope = "row";
       hint(make("span", "", name, row.label), row.hint);
-      return panes.map(() => make("td", "", line));
+      return this.columns.map(() => make("td", "", line));
     });
     this.move();
   }
@@ -28,7 +31,7 @@ class Numbers {
     const panes = this.stage.panes;
     this.numbers.rows.forEach((row, i) => {
       this.cells[i].forEach((cell, k) => {
-        const pane = panes[k];
+        const pane = panes[this.columns[k]];
         const run = pane && pane.run;
         say(cell, run ? valueWords(row, run.id, run.nearest(this.stage.cursor.share)) : "–");
       });

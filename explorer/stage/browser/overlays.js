@@ -50,11 +50,19 @@ function strokePaths(context, pane, layer, to, colour, width, alpha) {
 
 function drawFuture(context, pane, run, theme) {
   context.lineJoin = "round";
+  const tint = tintOf(pane);
+  if (tint) {
+    drawTintedFuture(context, pane, run, tint);
+    return;
+  }
   strokePaths(context, pane, run.layers.state, run.got - 1, theme.future, 1, 0.9);
 }
 
 function drawPast(context, pane, run, theme) {
-  if (pane.frame > 0) strokePaths(context, pane, run.layers.state, pane.frame, theme.past, 1, 0.5);
+  if (pane.frame === 0) return;
+  const tint = tintOf(pane);
+  if (tint) drawTintedPast(context, pane, run, tint);
+  else strokePaths(context, pane, run.layers.state, pane.frame, theme.past, 1, 0.5);
 }
 
 function dots(context, pane, layer, particle, from, to, radius) {

@@ -14,6 +14,8 @@ class Pane {
     this.stale = true;
     this.build(parent);
     this.images = new ImageGrids(this);
+    this.heat = new Heat(this);
+    this.heatFrame = -1;
   }
 
   build(parent) {
@@ -65,7 +67,9 @@ class Pane {
   // Fits the box into the free part of the pane; what lies around the box is still drawn.
   fit() {
     const foot = (EDGE_ROOM + 6) * this.dpr;
-    this.place = fitted(this.stage.box(), this.width, this.height, headRoom(this.width, this.dpr), foot, this.dpr);
+    const head = Math.max(headRoom(this.width, this.dpr), this.stage.headHeight * this.dpr);
+    this.place = fitted(this.stage.box(), this.width, this.height, head, foot, this.dpr);
+    this.words = this.spec.show_axes && Array.isArray(this.spec.axes) ? this.spec.axes : [];
   }
 
   pixelX(x) {
@@ -92,7 +96,8 @@ class Pane {
     this.fit();
     context.fillStyle = theme.ground;
     context.fillRect(0, 0, this.width, this.height);
-    drawGrid(context, this, theme);
+    if (this.heatFrame >= 0) this.heat.paint(context, this.heatFrame);
+    drawGrid(context, this, theme, this.words, this.stage.headHeight * this.dpr);
     const run = this.run;
     const state = run && run.layers.state;
     if (state && layers.has("paths")) drawFuture(context, this, run, theme);
@@ -148,7 +153,11 @@ class Pane {
 
   paintPoints() {
     const { stage, run, context } = this;
-    if (this.stale) this.layBase();
+    const heatFrame = this.heat.frame();
+    if (this.stale || heatFrame !== this.heatFrame) {
+      this.heatFrame = heatFrame;
+      this.layBase();
+    }
     this.pixels.words.set(this.still);
     this.outside = run ? this.splatRun(run) : 0;
     context.putImageData(this.pixels.image, 0, 0);

@@ -1,4 +1,4 @@
-// What a line says at a place, where its name goes, and the places that an axis names.
+// What a line says at a place.
 
 // Where a line was measured it is read at its own points; elsewhere along its course.
 function readAt(line, target, scale) {
@@ -23,58 +23,35 @@ function valueAt(line, x) {
   return null;
 }
 
-// A name beside its line, where it touches nothing and the other lines are farthest away.
-function nameLine(chart, line, taken) {
-  if (!line.label) return;
-  const half = 3.3 * line.label.length;
-  let best = null;
-  for (const part of [0.12, 0.24, 0.36, 0.5, 0.64, 0.76, 0.88]) {
-    const onLine = INSETS.left + part * (chart.width - INSETS.left - INSETS.right);
-    const height = valueAt(line, chart.at(onLine));
-    if (height === null) continue;
-    for (const [across, down] of [[0, -12], [0, 12], [half + 8, 0], [-half - 8, 0]]) {
-      const place = { x: onLine + across, y: chart.y(height) + down };
-      const score = roomFor(chart, place, half, line, taken);
-      if (score !== null && (!best || score > best.score)) best = { ...place, score };
-    }
-  }
-  if (!best) return;
-  taken.push(best);
-  const ink = chart.stage.theme.inks[line.role] || chart.stage.theme.muted;
-  draw("text", { class: "exs-name exs-halo", x: best.x, y: best.y + 4, fill: ink, "text-anchor": "middle" }, chart.svg).textContent = line.label;
+// What stands under the hand, in words: in the keys where there are any, else beside the subtitle.
+function readOut(chart, reads) {
+  const known = reads.map(([x, y], i) => ({ x, y, line: chart.lines[i] })).filter(({ y }) => y !== null);
+  const figures = known.map(({ y }) => figure(y));
+  const place = placeWords(chart, known);
+  const keyed = chart.keys.values.length > 0;
+  chart.keys.read(reads.map(([, y]) => (y === null ? "" : figure(y))));
+  const named = known.map(({ line }, i) => `${(chart.lines.length > 1 && line.label) || ""} ${figures[i]}`.trim()).join(", ");
+  // Where names have no room the figures are said alone, each in the ink of its line.
+  const brief = !keyed && 6 * (named.length + place.length) > chart.width;
+  const text = [keyed ? "" : brief ? figures.join(", ") : named, place].filter(Boolean).join(" ");
+  if (chart.value.textContent === text) return;
+  chart.value.replaceChildren(...(brief ? inked(chart, known, place) : [text]));
 }
 
-// Higher is better: clear of its own line, far from the others and from words set before; null does not fit.
-function roomFor(chart, { x, y }, half, own, taken) {
-  if (x - half < INSETS.left + 2 || x + half > chart.width - INSETS.right) return null;
-  if (y < INSETS.top + 4 || y > chart.height - INSETS.bottom - 6) return null;
-  let clear = 12;
-  let room = 40;
-  for (const line of chart.lines) {
-    for (const across of [-half, -half / 2, 0, half / 2, half]) {
-      const height = valueAt(line, chart.at(x + across));
-      const distance = height === null ? 40 : Math.abs(chart.y(height) - y);
-      if (line === own) clear = Math.min(clear, distance);
-      else room = Math.min(room, distance);
-    }
-  }
-  for (const word of taken) room = Math.min(room, Math.hypot((word.x - x) / 3, word.y - y));
-  return 3 * clear + Math.min(room, 30);
+function placeWords(chart, known) {
+  if (!known.length) return "";
+  const gap = ({ x }) => Math.abs(chart.forward(x) - chart.forward(chart.hovered));
+  const nearest = [...known].sort((a, b) => gap(a) - gap(b))[0];
+  const same = known.every(({ x }) => x === nearest.x);
+  const unit = chart.unit.word || (chart.shares ? "" : chart.chart.x_label || "");
+  return `${same ? "at" : "near"} ${figure(nearest.x * chart.unit.times)} ${unit}`.trim();
 }
 
-function powers(low, high, count) {
-  const from = Math.ceil(Math.log10(low) - 1e-9);
-  const to = Math.floor(Math.log10(high) + 1e-9);
-  const stride = Math.max(1, Math.ceil((to - from + 1) / count));
-  const ticks = [];
-  for (let power = from; power <= to; power += stride) ticks.push(10 ** power);
-  return ticks.length ? ticks : [low, high];
-}
-
-// Shape doubles colour: a disc, a square, a diamond.
-function stop(role, x, y) {
-  const at = `${x.toFixed(1)} ${y.toFixed(1)}`;
-  if (role === "second") return `M${at}m-2.2 -2.2h4.4v4.4h-4.4z`;
-  if (role === "third") return `M${at}m0 -3l3 3l-3 3l-3 -3z`;
-  return `M${at}m-2.4 0a2.4 2.4 0 1 0 4.8 0a2.4 2.4 0 1 0 -4.8 0`;
+function inked(chart, known, place) {
+  const words = known.flatMap(({ line, y }, i) => {
+    const word = make("span", "", null, figure(y));
+    word.style.color = chart.stage.theme.inks[line.role] || "";
+    return [word, i < known.length - 1 ? ", " : " "];
+  });
+  return [...words, place];
 }

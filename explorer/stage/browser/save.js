@@ -14,6 +14,7 @@ function savePicture(stage) {
   for (const pane of panes) {
     context.drawImage(pane.canvas, left, 0);
     titlePicture(context, pane, left, stage);
+    pane.captions.scales.paint(context, left);
     left += pane.width + dpr;
   }
   // `toBlob` waits for an idle moment, which a busy or still page may not have for seconds.
@@ -34,7 +35,9 @@ function titlePicture(context, pane, left, stage) {
     return context.measureText(text).width;
   };
   const wide = write(pane.captions.title.textContent, left + 14 * dpr, 24 * dpr, 13, 600, theme.text, "left");
-  write(pane.captions.note.textContent, left + 22 * dpr + wide, 24 * dpr, 11, 400, theme.muted, "left");
+  const { title, note } = pane.captions;
+  const below = note.offsetTop > title.offsetTop + 9; // a narrow pane may set its note on a line of its own
+  write(note.textContent, left + 14 * dpr + (below ? 0 : 8 * dpr + wide), (below ? 41 : 24) * dpr, 11, 400, theme.muted, "left");
   const share = pane.run ? `noise share ${figure(pane.run.share(pane.frame))}` : "";
   const facts = [share, pane.captions.fact.textContent].filter(Boolean).join(" · ");
   write(facts, left + pane.width - 14 * dpr, pane.height - 24 * dpr, 11, 400, theme.muted, "right");
@@ -43,7 +46,7 @@ function titlePicture(context, pane, left, stage) {
   const room = items.reduce((sum, item) => sum + context.measureText(item.textContent).width + 26 * dpr, 0);
   const narrow = pane.width <= NARROW * dpr;
   let x = narrow ? left + 18 * dpr : left + pane.width - room;
-  const y = (narrow ? 44 : 24) * dpr;
+  const y = (narrow ? (below ? 61 : 44) : 24) * dpr;
   for (const item of items) {
     context.beginPath();
     context.fillStyle = item.firstChild.style.background;
@@ -56,12 +59,11 @@ function titlePicture(context, pane, left, stage) {
 function saveNumbers(stage) {
   const rows = [["kind", "name", "line", "run", "x", "value"]];
   for (const chart of stage.charts.data.charts || []) {
-    for (const line of chart.lines || []) {
+    for (const line of (chart.lines || []).filter((line) => !line.guide)) {
       line.x.forEach((x, i) => rows.push(["chart", chart.title, line.label, line.run, x, line.y[i]]));
     }
   }
-  const { numbers } = stage.charts.data;
-  for (const row of (numbers && numbers.rows) || []) {
+  for (const row of tablesOf(stage.charts.data).flatMap((table) => table.rows)) {
     for (const [id, values] of Object.entries(row.values || {})) {
       const run = stage.store.runs.get(Number(id));
       [values].flat().forEach((value, i) => rows.push(["number", row.label, "", id, run && i < run.got ? run.share(i) : "", value]));

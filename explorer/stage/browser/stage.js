@@ -23,6 +23,8 @@ class Stage {
     this.fault = "";
     this.handlers = [];
     this.theme = THEMES.light;
+    this.scales = {};
+    this.headHeight = 0;
     this.status = { kind: "empty" };
     this.build(element);
   }
@@ -134,7 +136,7 @@ class Stage {
     while (this.panes.length < wanted.length) this.addPane();
     this.panes.forEach((pane, i) => (pane.spec = wanted[i]));
     this.root.style.height = this.spec.height ? `${this.spec.height}px` : "";
-    if (this.charts.table) this.charts.table.set(this.charts.table.numbers);
+    this.charts.retable();
   }
 
   addPane() {
@@ -217,6 +219,7 @@ class Stage {
   }
 
   spoil() {
+    this.scales = scalesOf(this.spec, this.theme);
     this.panes.forEach((pane) => (pane.stale = true));
     this.invalidate();
   }
@@ -228,6 +231,7 @@ class Stage {
   draw() {
     cancelAnimationFrame(this.waiting);
     this.waiting = 0;
+    if (this.panes.some((pane) => pane.stale)) this.measure();
     this.panes.forEach((pane) => pane.paint());
     this.timeline.move();
     this.charts.move();
@@ -239,6 +243,12 @@ class Stage {
     });
     this.cursor.announce();
     if (globalThis.__h) globalThis.__h.painted(this.leadFrame());
+  }
+
+  // Pictures side by side stand equally high, under the tallest of their heads.
+  measure() {
+    this.panes.forEach((pane) => pane.captions.keep());
+    this.headHeight = Math.max(0, ...this.panes.map((pane) => pane.captions.height()));
   }
 
   // A sentence wherever there is less than a whole picture.

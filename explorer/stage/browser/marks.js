@@ -1,0 +1,70 @@
+// What is drawn in a chart: lines, guides, bands and levels.
+
+// One path for each stretch without a gap.
+function course(chart, xs, ys) {
+  let path = "";
+  let drawing = false;
+  xs.forEach((value, i) => {
+    if (!Number.isFinite(value) || !Number.isFinite(ys[i])) drawing = false;
+    else {
+      path += `${drawing ? "L" : "M"}${chart.x(value).toFixed(1)} ${chart.y(ys[i]).toFixed(1)}`;
+      drawing = true;
+    }
+  });
+  return path;
+}
+
+function drawLine(chart, line) {
+  const colour = chart.colour(line.role);
+  draw("path", { class: "exs-line", d: course(chart, line.x, line.y), stroke: colour, "stroke-dasharray": line.dashed ? "4 3" : "none" }, chart.svg);
+  if (!line.ticks || line.x.length > 61) return;
+  const known = line.x.map((_, i) => i).filter((i) => Number.isFinite(line.x[i]) && Number.isFinite(line.y[i]));
+  draw("path", { d: known.map((i) => stop(line.role, chart.x(line.x[i]), chart.y(line.y[i]))).join(""), fill: colour }, chart.svg);
+}
+
+// How a line should run: cut where it leaves the plot, never bent along its edge.
+function drawGuide(chart, line) {
+  const [xs, ys] = within(chart, line);
+  const stroke = line.role ? chart.colour(line.role) : chart.stage.theme.muted;
+  draw("path", { class: "exs-guide", d: course(chart, xs, ys), stroke }, chart.svg);
+  if (!line.label || !xs.length) return;
+  const right = chart.width - INSETS.right;
+  draw("text", { class: "exs-tick exs-halo", x: Math.min(chart.x(xs.at(-1)), right), y: chart.y(ys.at(-1)) - 5, "text-anchor": "end" }, chart.svg).textContent = line.label;
+}
+
+// The points of a line inside the range of y, with those where it crosses its ends.
+function within(chart, line) {
+  const [low, high] = chart.rangeY;
+  const scale = (value) => (chart.chart.log ? Math.log10(Math.max(value, 1e-300)) : value);
+  const xs = [];
+  const ys = [];
+  line.x.forEach((x, i) => {
+    const [y, before] = [line.y[i], line.y[i - 1]];
+    const crossed = (edge) => ({ edge, part: (scale(edge) - scale(before)) / (scale(y) - scale(before)) });
+    const crossings = i > 0 ? [low, high].map(crossed).filter(({ part }) => part > 0 && part < 1) : [];
+    for (const { edge, part } of crossings.sort((a, b) => a.part - b.part)) {
+      const place = chart.forward(line.x[i - 1]) + part * (chart.forward(x) - chart.forward(line.x[i - 1]));
+      xs.push(chart.chart.x_log ? 10 ** place : place);
+      ys.push(edge);
+    }
+    if (y < low || y > high) return;
+    xs.push(x);
+    ys.push(y);
+  });
+  return [xs, ys];
+}
+
+function drawBand(chart, band) {
+  const there = band.x.map((_, i) => i).filter((i) => Number.isFinite(band.lo[i]) && Number.isFinite(band.hi[i]));
+  const corners = [...there.map((i) => [band.x[i], band.hi[i]]), ...there.reverse().map((i) => [band.x[i], band.lo[i]])];
+  const path = corners.map(([x, y]) => `${chart.x(x).toFixed(1)} ${chart.y(y).toFixed(1)}`).join("L");
+  if (path) draw("path", { d: `M${path}Z`, fill: chart.colour(band.role), opacity: 0.17 }, chart.svg);
+}
+
+function drawLevel(chart, level) {
+  const y = chart.y(level.y);
+  draw("line", { class: "exs-level", x1: INSETS.left, x2: chart.width - INSETS.right, y1: y, y2: y, "stroke-dasharray": level.dashed === false ? "none" : "4 3" }, chart.svg);
+  if (!level.label) return;
+  const above = y - 4 > INSETS.top + 8;
+  draw("text", { class: "exs-tick exs-halo", x: INSETS.left + 4, y: above ? y - 4 : y + 12 }, chart.svg).textContent = level.label;
+}
