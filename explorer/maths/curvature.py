@@ -135,7 +135,7 @@ def curvature(
         thing = motion_of(thing, field, rows)
     elif not isinstance(thing, Motion):
         raise ValueError(f"curvature is measured on a run or a field; got {type(thing).__name__}")
-    return _measured(thing, thing.home if coordinates is None else as_path(coordinates))
+    return measured(thing, in_coordinates(thing, thing.home if coordinates is None else as_path(coordinates)))
 
 
 def even_angles(path: AbstractPath, steps: int, latest: float = 1.0) -> list[float]:
@@ -165,7 +165,7 @@ def menger(points: Tensor) -> Tensor:
     ``4 area / (a b c) = 2 sin(turn) / chord`` (Menger). The first and last point take the circle of their own three.
     """
     turn = turning_angles(points)
-    chord = (points[2:] - points[:-2]).norm(dim=-1)
+    chord = size(points[2:] - points[:-2])
     inner = torch.where(chord > 0, 2.0 * turn.sin() / chord.clamp(min=1e-300), 0.0)
     return torch.cat([inner[:1], inner, inner[-1:]])
 
@@ -180,42 +180,64 @@ def turning_angles(points: Tensor) -> Tensor:
 
 def angle(a: Tensor, b: Tensor) -> Tensor:
     """Angle between vectors [.., d] -> [..], 0 where one of them is zero."""
-    u, w = a * b.norm(dim=-1, keepdim=True), b * a.norm(dim=-1, keepdim=True)
-    return 2.0 * torch.atan2((u - w).norm(dim=-1), (u + w).norm(dim=-1))
+    return _angle(a, b, size(a), size(b))
 
 
-def _measured(motion: Motion, path: AbstractPath) -> Curvature:
-    placed = in_coordinates(motion, path)
+def _angle(a: Tensor, b: Tensor, size_a: Tensor, size_b: Tensor) -> Tensor:
+    u, w = a * size_b[..., None], b * size_a[..., None]
+    return 2.0 * torch.atan2(size(u - w), size(u + w))
+
+
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    """Inner products over the last axis; on the plane by columns, since sums over two numbers are slow."""
+    if a.shape[-1] > 4:
+        return (a * b).sum(dim=-1)
+    total = a[..., 0] * b[..., 0]
+    for k in range(1, a.shape[-1]):
+        total = total.addcmul(a[..., k], b[..., k])
+    return total
+
+
+def size(a: Tensor) -> Tensor:
+    """Euclidean lengths over the last axis."""
+    return dot(a, a).sqrt()
+
+
+def measured(motion: Motion, placed: Placed) -> Curvature:
+    """How the paths of a motion bend where they were placed.
+
+    Raises:
+        ValueError: when fewer than three moments lie within the coordinates.
+    """
     if len(placed.times) < 3:
         raise ValueError(
-            f"a curve needs three moments or more; {len(placed.times)} of this run lie within coordinates {path.name!r}"
+            f"a curve needs three moments or more; {len(placed.times)} of this run lie within coordinates "
+            f"{placed.path.name!r}"
         )
     y, local = placed.states, None
     if placed.accelerations is not None:
         rows = placed.accelerations.shape[1]
         local = frenet(placed.velocities[:, :rows], placed.accelerations)
-        if (
-            float(placed.times[-1]) == 0.0
-        ):  # no field is asked at the data end: the moment before speaks for it
+        if float(placed.times[-1]) == 0.0:  # where no field is asked the moment before speaks
             local[-1] = local[-2]
-        size = placed.accelerations.norm(dim=-1)
+        bending = size(placed.accelerations)
     else:
-        size = _differenced(placed).norm(dim=-1)
+        bending = size(_differenced(placed))
     length, turning, energy = _along(placed)
     chord = y[-1] - y[0]
     span = float(placed.times[0] - placed.times[-1])
     return Curvature(
-        coordinates=path.name,
+        coordinates=placed.path.name,
         by="Menger circle" if local is None else f"Frenet, {motion.rate_by}",
         times=placed.times,
         shares=placed.shares,
         curvature=menger(y) if local is None else local,
-        acceleration=size,
+        acceleration=bending,
         length=length,
-        chord=chord.norm(dim=-1),
+        chord=size(chord),
         total_turning=turning,
         deviation=_deviation(y, chord),
-        straightness=span * energy - chord.square().sum(dim=-1),
+        straightness=span * energy - dot(chord, chord),
         explained=principal(y).explained,
         dims=y.shape[-1],
         still=int((length <= STILL * y.abs().amax(dim=(0, 2)).clamp(min=1e-300)).sum()),
@@ -225,10 +247,10 @@ def _measured(motion: Motion, path: AbstractPath) -> Curvature:
 
 def frenet(velocity: Tensor, acceleration: Tensor) -> Tensor:
     """Curvature |a_perp| / |v|^2 of [T, n, d] -> [T, n]; 0 where nothing moves."""
-    square = velocity.square().sum(dim=-1)
+    square = dot(velocity, velocity)
     safe = square.clamp(min=1e-300)
-    along = (velocity * acceleration).sum(dim=-1) / safe
-    across = (acceleration - along[..., None] * velocity).norm(dim=-1)
+    along = dot(velocity, acceleration) / safe
+    across = size(acceleration - along[..., None] * velocity)
     return torch.where(square > 0, across / safe, 0.0)
 
 
@@ -241,26 +263,27 @@ def _along(placed: Placed) -> tuple[Tensor, Tensor, Tensor]:
     steps = placed.times.diff().reshape(-1, 1, 1)
     secant, start = placed.states.diff(dim=0) / steps, placed.velocities[:-1]
     end = placed.velocities[1:]
-    # A clock whose rate is infinite at the data end has no slope there; the secant's mirror image stands in.
-    end = torch.where(torch.isfinite(end), end, 2.0 * secant - start)
+    if not bool(torch.isfinite(end[-1]).all()):
+        # A clock whose rate is infinite at the data end has no slope there; the secant's mirror image stands in.
+        end = torch.cat([end[:-1], 2.0 * secant[-1:] - start[-1:]])
     middle = 1.5 * secant - 0.25 * (start + end)
-    width = steps[:, :, 0].abs()
-    square = secant.square() + (end - start).square() / 12 + (0.5 * (start + end) - secant).square() / 5
-    speeds = [slope.norm(dim=-1) for slope in (start, middle, end)]
-    mean = (speeds[0] + 4.0 * speeds[1] + speeds[2]) / 6
+    bulge, change = 0.5 * (start + end) - secant, end - start
+    square = dot(secant, secant) + dot(change, change) / 12 + dot(bulge, bulge) / 5
+    begun, between, ended = size(start), size(middle), size(end)
+    mean = (begun + 4.0 * between + ended) / 6
     pause = STILL * mean.amax(dim=0)  # so slow a slope has no direction
-    turning = torch.where(torch.minimum(speeds[0], speeds[1]) > pause, angle(start, middle), 0.0)
-    turning += torch.where(torch.minimum(speeds[1], speeds[2]) > pause, angle(middle, end), 0.0)
-    return (width * mean).sum(dim=0), turning.sum(dim=0), (width * square.sum(dim=-1)).sum(dim=0)
+    turning = torch.where(torch.minimum(begun, between) > pause, _angle(start, middle, begun, between), 0.0)
+    turning += torch.where(torch.minimum(between, ended) > pause, _angle(middle, end, between, ended), 0.0)
+    width = steps[:, :, 0].abs()
+    return (width * mean).sum(dim=0), turning.sum(dim=0), (width * square).sum(dim=0)
 
 
 def _deviation(y: Tensor, chord: Tensor) -> Tensor:
     """Greatest distance of the states to the chord's line, over the chord [n]; NaN without a chord."""
-    square = chord.square().sum(dim=-1)
+    square = dot(chord, chord)
     offset = y - y[0]
-    along = (offset * chord).sum(dim=-1) / square
-    across = (offset - along[..., None] * chord).square().sum(dim=-1)
-    return (across.amax(dim=0) / square).sqrt()
+    across = offset - (dot(offset, chord.expand_as(offset)) / square)[..., None] * chord
+    return (dot(across, across).amax(dim=0) / square).sqrt()
 
 
 def _differenced(placed: Placed) -> Tensor:

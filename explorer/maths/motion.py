@@ -193,8 +193,8 @@ def _is_blind(field: AbstractField, x: Tensor, t: float, velocity: Tensor, rate:
     Two steps must agree before differences are believed: a network whose time runs to 1,000 turns within one of them.
     """
     long, short = (differenced_rate(field, x, t, velocity, part) for part in (1.0, 0.25))
-    size = float(short.norm()) + 1e-6 * float(x.norm())
-    return float((long - short).norm()) < 0.05 * size and float((rate - short).norm()) > 0.2 * size
+    doubt = 10.0 * float((long - short).norm()) + 0.01 * float(short.norm()) + 1e-6 * float(x.norm())
+    return float((rate - short).norm()) > doubt
 
 
 def _share_rate(level: Level) -> float:

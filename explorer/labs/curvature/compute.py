@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from explorer.labs.curvature.maps import heat_blocks
-from explorer.labs.curvature.paths import float32, sampled
+from explorer.labs.curvature.paths import float32, placed, sampled
 from explorer.labs.curvature.plan import Pane, Plan, planned
 from explorer.labs.curvature.record import CurvatureLabRecord, PaneRecord, Paths
 from explorer.labs.curvature.state import MAP_COLOURS, CurvatureState
@@ -18,9 +18,8 @@ from explorer.labs.figures.checks import round_up
 from explorer.labs.figures.curvature import charts_of, colour_of, footer_of, heat_of, spec_of
 from explorer.labs.scene import Amend, Begin, Block, Charts, Done, Event, Kind, Status
 from explorer.labs.shelf import Shelf
-from explorer.maths.curvature import curvature
-from explorer.maths.dimension import chord_view, principal
-from explorer.maths.motion import in_coordinates
+from explorer.maths.curvature import measured
+from explorer.maths.dimension import chord_view
 
 STUDY_EVERY = 0.15
 """Seconds between two sets of charts while studies go on."""
@@ -37,7 +36,7 @@ def events(
     record = CurvatureLabRecord(plan, ())
     for pane in plan.panes:
         paths = yield from sampled(plan, pane, stop)
-        record = replace(record, panes=(*record.panes, measured(plan, pane, paths)))
+        record = replace(record, panes=(*record.panes, bent(plan, pane, paths)))
         if paths.run.ended.kind != "done":
             break
     yield from _drawn(record)
@@ -49,11 +48,9 @@ def events(
     yield Done(record, footer_of(record))
 
 
-def measured(plan: Plan, pane: Pane, paths: Paths) -> PaneRecord:
+def bent(plan: Plan, pane: Pane, paths: Paths) -> PaneRecord:
     """How the paths of a pane bend in the state's coordinates; asks no model."""
-    coordinates = plan.coordinates(pane)
-    placed = in_coordinates(paths.motion, coordinates)
-    return PaneRecord(pane, paths, curvature(paths.motion, coordinates=coordinates), principal(placed.states))
+    return PaneRecord(pane, paths, measured(paths.motion, placed(plan, pane, paths)))
 
 
 def _drawn(record: CurvatureLabRecord) -> Iterator[Event]:
@@ -115,7 +112,7 @@ def scale_of(record: CurvatureLabRecord) -> tuple[float, float]:
 
 def _along(plan: Plan, pane: PaneRecord) -> np.ndarray:
     """The states along and off their chords [T, n, 2]."""
-    return float32(chord_view(in_coordinates(pane.paths.motion, plan.coordinates(pane.pane)).states))
+    return float32(chord_view(placed(plan, pane.pane, pane.paths).states))
 
 
 def _box(views: Sequence[np.ndarray]) -> tuple[float, float, float, float]:

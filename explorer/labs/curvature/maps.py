@@ -57,10 +57,7 @@ def _values(plan: Plan, pane: PaneRecord, field: AbstractField, frame: int) -> T
     scale = scale_to(pane.pane.path, t, plan.coordinates(pane.pane))
     assert scale is not None, "a measured moment lies within the coordinates"
     places = cells_of(plan.box)
-    states = (
-        pane.paths.run.states[len(pane.paths.run.times) - len(pane.bend.shares) + index].double().cpu()
-        * scale
-    )
+    states = run.states[frame].double().cpu() * scale
     near = torch.cdist(places, states).amin(dim=1) <= NEAR
     values = torch.full((len(places),), torch.nan, dtype=torch.float64)
     if bool(near.any()):

@@ -15,7 +15,7 @@ from explorer.labs.curvature.shop import SHOP
 from explorer.labs.menus import is_own
 from explorer.labs.scene import Block, Event, Kind, Status
 from explorer.maths.frames import Ended, Frame
-from explorer.maths.motion import in_coordinates, motion_of
+from explorer.maths.motion import Placed, in_coordinates, motion_of
 from explorer.maths.paths import AbstractPath
 from explorer.maths.samplers import walk
 from explorer.maths.trajectory import collect
@@ -91,8 +91,16 @@ def _walked(
 def _whole(plan: Plan, pane: Pane, paths: Paths) -> Iterator[Event]:
     """Every state at once."""
     if plan.draws_plane:
-        view = float32(in_coordinates(paths.motion, plan.coordinates(pane)).states[..., :2])
+        view = float32(placed(plan, pane, paths).states[..., :2])
         yield Block(Kind.STATE, pane.slot, 0, len(view), view)
+
+
+def placed(plan: Plan, pane: Pane, paths: Paths) -> Placed:
+    """The paths in the coordinates that the state names; kept, since they are asked for more than once."""
+    path = plan.coordinates(pane)
+    key = f"placed {pane_key(plan, pane)} {path.name}"
+    known: Placed | None = SHOP.get(key)
+    return known if known is not None else SHOP.put(key, in_coordinates(paths.motion, path))
 
 
 def _shown(plan: Plan, pane: Pane, frame: Frame, times: Sequence[float]) -> Iterator[Event]:

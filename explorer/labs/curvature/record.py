@@ -6,7 +6,6 @@ from torch import Tensor
 
 from explorer.labs.curvature.plan import Pane, Plan
 from explorer.maths.curvature import Curvature
-from explorer.maths.dimension import Components
 from explorer.maths.motion import Motion
 from explorer.maths.solving import AdaptiveNotes, WorkPoint
 from explorer.maths.suggestion import Suggestion
@@ -54,7 +53,6 @@ class PaneRecord:
     pane: Pane
     paths: Paths
     bend: Curvature
-    components: Components
     checks: Checks | None = None
 
 

@@ -135,7 +135,7 @@ def energy_chart(record: CurvatureLabRecord, tab: str) -> dict[str, Any]:
     """Explained energy by component."""
     lines = []
     for pane in record.panes:
-        y = pane.components.explained[:12]
+        y = pane.bend.explained[:12]
         lines.append(line(pane, [float(k) for k in range(1, len(y) + 1)], 100 * y) | {"ticks": True})
     return {
         "id": "energy",
@@ -161,8 +161,8 @@ ENERGY_HINT = (
 
 def energy_table(record: CurvatureLabRecord, tab: str) -> dict[str, Any]:
     """How many components a path needs."""
-    wanted = {pane.pane.slot: _components_for(pane.components.explained, 0.99) for pane in record.panes}
-    first = {pane.pane.slot: short([100 * float(pane.components.explained[0])])[0] for pane in record.panes}
+    wanted = {pane.pane.slot: _components_for(pane.bend.explained, 0.99) for pane in record.panes}
+    first = {pane.pane.slot: short([100 * float(pane.bend.explained[0])])[0] for pane in record.panes}
     rows = [
         {"label": "components for 99 %", "hint": ENERGY_HINT, "unit": "", "values": wanted},
         {"label": "in the first", "hint": ENERGY_HINT, "unit": "%", "values": first},
