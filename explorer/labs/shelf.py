@@ -15,6 +15,7 @@ from explorer.maths.targets import AbstractTarget, drawn
 from explorer.maths.trajectory import Trajectory, digest
 
 PREFIX = "own:"
+RUN_PREFIX = "own:run-"
 KEPT = 16
 """Targets, fields and runs of one visitor that are kept; the oldest goes first."""
 
@@ -42,7 +43,9 @@ class Shelf:
     def put_run(self, run: Trajectory, label: str = "Your run") -> str:
         """Keep a run that is over; its content id."""
         about = {"path": run.path, "sampler": run.sampler, "seed": run.seed}
-        return self._put(PREFIX + digest({"times": run.times, "states": run.states}, about)[:16], label, run)
+        return self._put(
+            RUN_PREFIX + digest({"times": run.times, "states": run.states}, about)[:16], label, run
+        )
 
     def _put(self, key: str, label: str, thing: object) -> str:
         self._held.pop(key, None)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from explorer.labs.curvature.maps import heat_blocks
 from explorer.labs.curvature.paths import float32, placed, sampled
@@ -15,12 +14,21 @@ from explorer.labs.curvature.record import CurvatureLabRecord, PaneRecord, Paths
 from explorer.labs.curvature.state import MAP_COLOURS, CurvatureState
 from explorer.labs.curvature.studies import checked, solved
 from explorer.labs.figures.checks import round_up
-from explorer.labs.figures.curvature import charts_of, colour_of, footer_of, heat_of, spec_of
+from explorer.labs.figures.curvature import (
+    charts_of,
+    colour_of,
+    footer_of,
+    heat_of,
+    of_bend,
+    spec_of,
+)
 from explorer.labs.scene import Amend, Begin, Block, Charts, Done, Event, Kind, Status
 from explorer.labs.shelf import Shelf
 from explorer.maths.curvature import measured
 from explorer.maths.dimension import chord_view
 
+DECADES = 1000.0
+"""Greatest colour over least, by ratio: a path bends a hundred times more at its turn than on its way there."""
 STUDY_EVERY = 0.15
 """Seconds between two sets of charts while studies go on."""
 
@@ -69,7 +77,7 @@ def _drawn(record: CurvatureLabRecord) -> Iterator[Event]:
         if views:
             yield Block(Kind.STATE, slot, 0, total, views[index])
         if not is_map:
-            yield Block(Kind.COLOUR, slot, 0, total, float32(colours(pane, plan.state.colour))[..., None])
+            yield Block(Kind.COLOUR, slot, 0, total, float32(of_bend(pane, plan.state.colour))[..., None])
     yield Charts(charts_of(record))
 
 
@@ -93,21 +101,13 @@ def _studied(
     return record
 
 
-def colours(pane: PaneRecord, name: str) -> Tensor:
-    """What colours the paths of a pane [T, m]."""
-    bend = pane.bend
-    if name == "truncation":
-        return bend.truncation
-    return bend.curvature if name == "curvature" else bend.bend
-
-
 def scale_of(record: CurvatureLabRecord) -> tuple[float, float]:
-    """Least and greatest colour, one scale for all panes: a round number that nearly all values stay below."""
+    """Least and greatest colour, one scale for all panes, up to a round number that nearly all values stay below."""
     name = record.plan.state.colour if record.plan.state.colour not in MAP_COLOURS else "bend"
-    values = torch.cat([colours(pane, name).flatten() for pane in record.panes])
+    values = torch.cat([of_bend(pane, name).flatten() for pane in record.panes])
     known = values[torch.isfinite(values)]
     top = round_up(float(known.quantile(0.97))) if len(known) else 1.0
-    return (top / 1000, top) if name == "truncation" else (0.0, top)
+    return top / DECADES, top
 
 
 def _along(plan: Plan, pane: PaneRecord) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,15 @@ from explorer.models.zoo import CATALOGUE
 
 VE_REACH = 6.0
 """Paths of exploding variance come from 80 standard deviations away; the picture shows where they arrive."""
+
+
+class Named(NamedTuple):
+    """What one pane's field is named by."""
+
+    target: str
+    model: str
+    path: str
+    label: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +139,7 @@ def _pane(
     run = shelf.run(name) if is_own(name) else None
     if run is not None:
         return Pane(slot, name, "Your run", None, replace_samples(run, state.n))
-    field = field_of(replace(state, model=name, second="none", third="none"), shelf, target, device)
+    field = field_of(Named(state.target, name, state.path, state.label), shelf, target, device)
     return Pane(slot, name, _named(name), field, None)
 
 

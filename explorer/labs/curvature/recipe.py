@@ -2,6 +2,7 @@
 
 from explorer.labs.curvature.state import CONDITIONAL, OWN, CurvatureState
 from explorer.labs.menus import ANY, EXACT, is_own
+from explorer.labs.shelf import RUN_PREFIX
 
 NAMES = ("bend", "second", "third")
 
@@ -14,23 +15,24 @@ def recipe(state: CurvatureState) -> str:
             lines.append("# Straight pairs bend nowhere in linear coordinates: there is nothing to compute.")
             continue
         coordinates = "" if state.coordinates == OWN else f", coordinates={state.coordinates!r}"
-        lines.append(f"{name} = ex.curvature({_field(state, model)}{_sampled(state, model)}{coordinates})")
+        given = _thing(state, name, model)
+        lines.append(f"{name} = ex.curvature({given}{coordinates})")
         shown.append(name)
     lines += [f"print({name}.mean_straightness, {name}.set_relative_straightness)" for name in shown]
     return "\n".join([*lines, f"ex.figure({shown[0]})"]) + "\n"
 
 
-def _field(state: CurvatureState, model: str) -> str:
+def _thing(state: CurvatureState, name: str, model: str) -> str:
+    """What is measured, and how it is sampled where it is not there yet."""
+    if model.startswith(RUN_PREFIX):
+        return "run"
     if is_own(model):
-        words = "field"
+        words = "field" if name == NAMES[0] else f"{name}_field"
     elif model == EXACT:
         target = "target" if is_own(state.target) else f"ex.target({state.target!r})"
         words = f"{target}.field({state.path!r})"
     else:
         words = f"ex.load({model!r})"
-    return words if state.label == ANY else f"{words}.given({state.label!r})"
-
-
-def _sampled(state: CurvatureState, model: str) -> str:
+    given = words if state.label == ANY else f"{words}.given({state.label!r})"
     sampler = "" if state.sampler == "heun" else f", sampler={state.sampler!r}"
-    return f", steps={state.steps}, n={state.n}, seed={state.seed}{sampler}"
+    return f"{given}, steps={state.steps}, n={state.n}, seed={state.seed}{sampler}"

@@ -27,6 +27,8 @@ from explorer.labs.menus import ANY
 
 BENDS, SOLVERS, CHECKS, DIMENSION = "Bends", "Solvers", "Gradient?", "Dimension"
 PATHS_DRAWN = 160
+PEAK = 4.0
+"""Highest that a band may lift an axis, over the highest median: what goes beyond is cut off."""
 NUMBERS = (
     (
         "total turning",
@@ -102,7 +104,7 @@ def _pane(plan: Plan, pane: Pane, along: bool) -> dict[str, Any]:
 def _note(plan: Plan) -> str:
     notes = []
     if plan.draws_plane and any(plan.coordinates(pane).name == "ve" for pane in plan.panes):
-        notes.append("the paths come from 80 standard deviations away")
+        notes.append("from 80 sigma away")
     if not plan.draws_plane:
         notes.append("each path is turned so that its chord lies level")
     return "; ".join(notes)
@@ -111,8 +113,8 @@ def _note(plan: Plan) -> str:
 def colour_of(record: CurvatureLabRecord) -> dict[str, Any]:
     """What the stage is told of the paths' colours."""
     name = record.plan.state.colour
-    lo, hi = record.scale or (0.0, 1.0)
-    said = {"label": PATH_COLOURS[name].lower(), "lo": lo, "hi": hi, "log": name == "truncation"}
+    lo, hi = record.scale or (0.001, 1.0)
+    said = {"label": PATH_COLOURS[name].lower(), "lo": lo, "hi": hi, "log": True}
     return said | {"map": "viridis", "hint": HINTS[name]}
 
 
@@ -150,36 +152,32 @@ def charts_of(record: CurvatureLabRecord) -> dict[str, Any]:
 
 
 def _bend_charts(record: CurvatureLabRecord) -> list[dict[str, Any]]:
-    name = record.plan.state.colour
-    shown = name if name in ("bend", "curvature") else "bend"
-    values = {"bend": lambda p: p.bend.bend, "curvature": lambda p: p.bend.curvature}[shown]
-    over = "× length, no unit" if shown == "bend" else "in 1 / units of x"
+    shown = "curvature" if record.plan.state.colour == "curvature" else "bend"
+    unit = "in 1 / units of x" if shown == "curvature" else "no unit"
+    costs = "median |d²x/dt²| / 2: an Euler step errs by h² times this"
     return [
-        _over_share(
-            record, shown, PATH_COLOURS[shown], f"median and middle half of the paths, {over}", values, False
-        ),
-        _over_share(
-            record,
-            "truncation",
-            "What a step costs",
-            "|d²x/dt²| / 2: error of an Euler step over h²",
-            lambda pane: pane.bend.truncation,
-            True,
-        ),
+        _over_share(record, shown, PATH_COLOURS[shown], f"median and middle half of the paths, {unit}"),
+        _over_share(record, "truncation", "What a step costs", costs),
     ]
 
 
-def _over_share(
-    record: CurvatureLabRecord, name: str, title: str, subtitle: str, values, log: bool
-) -> dict[str, Any]:
+def of_bend(pane: PaneRecord, name: str) -> Tensor:
+    """What colours the paths of a pane [T, m], and what the first charts show."""
+    return {"bend": pane.bend.bend, "curvature": pane.bend.curvature, "truncation": pane.bend.truncation}[
+        name
+    ]
+
+
+def _over_share(record: CurvatureLabRecord, name: str, title: str, subtitle: str) -> dict[str, Any]:
     """Median and quartiles over the paths, by noise share, for every pane."""
-    lines, bands, top = [], [], 0.0
+    lines, bands, tops = [], [], [0.0]
     for pane in record.panes:
-        x = short(pane.bend.shares[: len(values(pane))].tolist())
-        low, middle, high = _quartiles(values(pane))
-        top = max(top, float(high.nan_to_num(0.0, posinf=0.0).max()))
-        role = ROLES_3[pane.pane.slot - 1]
+        values = of_bend(pane, name)
+        x = short(pane.bend.shares[: len(values)].tolist())
+        low, middle, high = (part.nan_to_num(0.0, posinf=0.0) for part in _quartiles(values))
+        tops.append(min(float(high.max()), PEAK * float(middle.max())))
         lines.append(line(pane, x, middle))
+        role = ROLES_3[pane.pane.slot - 1]
         bands.append({"x": x, "lo": short(low.tolist()), "hi": short(high.tolist()), "role": role})
     return {
         "id": name,
@@ -190,8 +188,7 @@ def _over_share(
         "x": "share",
         "x_label": "noise share",
         "y_label": "",
-        "y": [round_up(top) / 1e4, round_up(top)] if log else [0, round_up(top)],
-        "log": log,
+        "y": [0, round_up(max(tops))],
         "lines": lines,
         "bands": bands,
         "levels": [],
