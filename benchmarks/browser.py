@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,3 +56,18 @@ def wait_for_server(page: Page, port: int) -> None:
         except Error:  # nobody listens yet
             time.sleep(0.5)
     raise RuntimeError("the server did not start")
+
+
+@contextmanager
+def dashboard() -> Iterator[int]:
+    """The port of a dashboard that serves on the loopback, in a process of its own."""
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "explorer.cli", "serve", "--no-open", "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield port
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(timeout=20)

@@ -1,6 +1,5 @@
 """How soon something is there: importing the package, the first frame of a stream, the first picture of a page."""
 
-import signal
 import statistics
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import time
 import torch
 
 import explorer as ex
-from benchmarks.browser import browser, free_port, wait_for_server
+from benchmarks.browser import browser, dashboard, wait_for_server
 from benchmarks.table import show
 
 ROUNDS = 5
@@ -53,17 +52,8 @@ def _first_frame_share() -> float:
 
 
 def _first_picture_seconds() -> float:
-    port = free_port()
-    server = subprocess.Popen(
-        [sys.executable, "-m", "explorer.cli", "serve", "--no-open", "--port", str(port)],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        with browser() as chromium:
-            return statistics.median(_one_page(chromium, port) for _ in range(ROUNDS))
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(20)
+    with browser() as chromium, dashboard() as port:
+        return statistics.median(_one_page(chromium, port) for _ in range(ROUNDS))
 
 
 def _one_page(chromium, port: int) -> float:
