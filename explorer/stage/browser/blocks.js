@@ -75,7 +75,6 @@ class Run {
     this.layers[block.kind] = layer;
     readValues(view, block, layer.values, block.first * layer.size);
     layer.have.fill(1, block.first, block.first + block.count);
-    layer.takes++;
     if (isValue(block)) widen(layer, block.first * layer.size, (block.first + block.count) * layer.size);
     while (layer.got < this.total && layer.have[layer.got]) layer.got++;
     this.settle();
@@ -89,7 +88,7 @@ class Run {
     if (this.bytes > RUN_LIMIT) return null;
     const values = image ? new Uint8Array(length) : new Float32Array(length);
     if (isValue(block)) values.fill(NaN); // what has not come is not known
-    return { n: block.n, dims: block.dims, size: block.n * block.dims, values, have: new Uint8Array(block.total), got: 0, takes: 0, low: Infinity, high: -Infinity };
+    return { n: block.n, dims: block.dims, size: block.n * block.dims, values, have: new Uint8Array(block.total), got: 0, low: Infinity, high: -Infinity };
   }
 
   // Frames count once everything before them is there; without ticks the frames are taken as even.

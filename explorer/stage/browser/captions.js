@@ -20,7 +20,7 @@ class Captions {
     const many = stage.panes.length > 1;
     say(this.title, (many ? spec.label : stage.spec.title || spec.label) || "");
     say(this.note, (many ? spec.note : stage.spec.subtitle || spec.note) || "");
-    say(this.readout, this.followed());
+    this.keepReadout(this.followed());
     say(this.fact, this.facts().join(" · "));
     this.keepLegend();
     this.scales.keep();
@@ -33,6 +33,11 @@ class Captions {
     return this.pane.width > NARROW * this.pane.dpr ? 0 : this.head.offsetHeight + 9;
   }
 
+  // Whether the note stands under the title; where one does, all do.
+  isTall() {
+    return this.note.offsetTop > this.title.offsetTop + 9;
+  }
+
   facts() {
     const { stage, run, frame, outside, index } = this.pane;
     const facts = [];
@@ -43,6 +48,17 @@ class Captions {
     return facts;
   }
 
+  // A narrow pane breaks the line between facts, never within one.
+  keepReadout(facts) {
+    const text = facts.join(" · ");
+    if (this.readout.textContent === text) return;
+    this.readout.replaceChildren();
+    facts.forEach((fact, i) => {
+      if (i > 0) this.readout.append(" · ");
+      make("span", "", this.readout, fact);
+    });
+  }
+
   particles() {
     const { state, images } = this.pane.run.layers;
     return images ? `${images.n} pictures` : `${state ? state.n : 0} particles`;
@@ -51,22 +67,21 @@ class Captions {
   followed() {
     const { stage, run, frame, spec } = this.pane;
     const i = stage.followed;
-    if (i < 0 || !run) return "";
-    if (run.layers.images && stage.spec.images) return i < run.layers.images.n ? `sample ${i}` : "";
+    if (i < 0 || !run) return [];
+    if (run.layers.images && stage.spec.images) return i < run.layers.images.n ? [`sample ${i}`] : [];
     const state = run.layers.state;
-    if (!state || i >= state.n) return "";
+    if (!state || i >= state.n) return [];
     const at = frame * state.size + i * state.dims;
     const [nameX, nameY] = spec.axes || ["x", "y"];
-    const place = `particle ${i} · ${nameX} ${figure(state.values[at])} · ${nameY} ${figure(state.values[at + 1])}`;
-    return [place, this.tint(i)].filter(Boolean).join(" · ");
+    return [`particle ${i}`, `${nameX} ${figure(state.values[at])}`, `${nameY} ${figure(state.values[at + 1])}`, ...this.tint(i)];
   }
 
   // What colours the path of a particle, here.
   tint(i) {
     const { stage, run, frame } = this.pane;
     const { colour } = run.layers;
-    if (!stage.scales.colour || !colour || i >= colour.n) return "";
-    return `${stage.scales.colour.label} ${figure(colour.values[frame * colour.n + i])}`;
+    if (!stage.scales.colour || !colour || i >= colour.n) return [];
+    return [`${stage.scales.colour.label} ${figure(colour.values[frame * colour.n + i])}`];
   }
 
   keepLegend() {

@@ -137,6 +137,7 @@ class Chart {
     this.marker = draw("line", { class: "exs-marker", y1: INSETS.top - 4, y2: this.height - INSETS.bottom }, svg);
     this.guides.forEach((line) => drawGuide(this, line));
     lines.forEach((line) => drawLine(this, line));
+    this.nameY();
     this.nameLines();
     this.points = lines.map((line) => draw("circle", { r: 3.6, fill: this.colour(line.role), stroke: this.stage.theme.page, "stroke-width": 1.4 }, svg));
     this.move();
@@ -148,6 +149,7 @@ class Chart {
     const places = this.lines.length < 2 || this.keyed === signature ? null : namePlaces(this);
     if (this.lines.length < 2 || places) {
       this.keys.hide();
+      this.node.classList.remove("exs-keyed");
       for (const place of places || []) {
         const fill = this.stage.theme.inks[place.line.role] || this.stage.theme.muted;
         draw("text", { class: "exs-name exs-halo", x: place.x, y: place.y + 4, fill, "text-anchor": "middle" }, this.svg).textContent = place.line.label;
@@ -156,6 +158,7 @@ class Chart {
     }
     this.keyed = signature;
     this.keys.set(this);
+    this.node.classList.add("exs-keyed");
   }
 
   colour(role) {
@@ -172,8 +175,13 @@ class Chart {
       draw("line", { class: "exs-rule", x1: INSETS.left, x2: width - INSETS.right, y1: y, y2: y }, svg);
       draw("text", { class: "exs-tick", x: INSETS.left - 6, y: y + 3.5, "text-anchor": "end" }, svg).textContent = words[i];
     });
-    const named = (chart.subtitle || "").toLowerCase().includes((chart.y_label || "").toLowerCase());
-    if (chart.y_label && !named) draw("text", { class: "exs-tick", x: INSETS.left + 4, y: INSETS.top + 7, "data-axis": "y" }, svg).textContent = chart.y_label;
+  }
+
+  // What is measured, over the lines, unless the subtitle says so.
+  nameY() {
+    const { subtitle, y_label: label } = this.chart;
+    if (!label || (subtitle || "").toLowerCase().includes(label.toLowerCase())) return;
+    draw("text", { class: "exs-tick exs-halo", x: INSETS.left + 4, y: INSETS.top + 7 }, this.svg).textContent = label;
   }
 
   // The numbers under the plot; the axis says its name before its first number.
@@ -188,7 +196,7 @@ class Chart {
     // Where no number stands at the left end, the name stands there alone.
     if (name && !(this.x(ticks[0]) < INSETS.left + 1)) {
       draw("text", { class: "exs-tick", x: INSETS.left - 4, y: floor + 15 }, svg).textContent = name;
-      free = INSETS.left + 6.4 * name.length;
+      free = INSETS.left - 1 + 5.9 * name.length;
     }
     ticks.forEach((value, i) => {
       const at = this.x(value);

@@ -4,9 +4,9 @@
 const VIRIDIS = ["#440154", "#482475", "#414487", "#355f8d", "#2a788e", "#21918c", "#22a884", "#44bf70", "#7ad151", "#bddf26", "#fde725"];
 // The end that would sink into the ground is left out: the light one on paper, the dark one at night.
 const SPANS = { light: [0, 0.8], dark: [0.2, 1] };
-const BINS = 32; // strokes of one colour are drawn together
+const BINS = 32; // the shades of a path
 const SHADES = 256;
-const HEAT_WEIGHT = 0.62; // over the ground, so that dots and paths stand out on a map
+const HEAT_WEIGHT = 0.5; // over the ground, so that dots and paths stand out on a map
 const FUTURE_WEIGHT = 0.42;
 
 function mixed(from, to, part) {
@@ -49,18 +49,7 @@ class Scale {
     return weight < 1 ? mixed(rgb(theme.ground), full, weight) : full;
   }
 
-  // The middle of each bin, as what a canvas takes.
-  pens(weight) {
-    return Array.from({ length: BINS }, (_, i) => css(this.colour((i + 0.5) / BINS, weight)));
-  }
-
-  // The bins in the order in which they are laid: what stands out comes last, on top.
-  order() {
-    const bins = Array.from({ length: BINS }, (_, i) => i);
-    return this.diverging ? bins.sort((a, b) => this.strength(a) - this.strength(b)) : bins;
-  }
-
-  // How much a bin stands out, 0 to 1: width says what colour says, for eyes that tell colours less well.
+  // How much a bin stands out, 0 to 1.
   strength(bin) {
     return this.diverging ? Math.abs((2 * bin + 1) / BINS - 1) : (bin + 0.5) / BINS;
   }

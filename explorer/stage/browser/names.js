@@ -85,7 +85,7 @@ class Keys {
       const colour = chart.colour(line.role);
       draw("path", { d: "M1 5h16", stroke: colour, "stroke-width": 1.8, "stroke-dasharray": line.dashed ? "4 3" : "none" }, mark);
       if (line.ticks) draw("path", { d: stop(line.role, 9, 5), fill: colour }, mark);
-      make("span", "", item, line.label || "").title = line.label || "";
+      make("span", "", item, brief(line.label || "")).title = line.label || "";
       return make("output", "", item);
     });
   }
@@ -98,4 +98,9 @@ class Keys {
   read(figures) {
     this.values.forEach((node, i) => say(node, figures[i] || ""));
   }
+}
+
+// A name without what it says in brackets at its end.
+function brief(label) {
+  return label.replace(/ \S*\([^)]*\)$/, "");
 }

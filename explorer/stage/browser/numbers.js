@@ -13,6 +13,7 @@ class Numbers {
     const told = (pane) => numbers.rows.some((row) => String(pane.run) in (row.values || {}));
     this.columns = panes.map((_, i) => i).filter((i) => told(panes[i]) || !panes.some(told));
     this.node.replaceChildren();
+    this.node.classList.toggle("exs-many", this.columns.length > 2);
     const head = make("tr", "", make("thead", "", this.node));
     make("th", "", head, numbers.title || "At this time").scope = "col";
     for (const i of this.columns) make("th", "", head, panes.length > 1 ? panes[i].label : "").scope = "col";
@@ -21,29 +22,32 @@ class Numbers {
       const line = make("tr", "", body);
       const name = make("th", "", line);
       name.scope = "row";
-      hint(make("span", "", name, row.label), row.hint);
+      // Beside each other numbers have no room for a unit each.
+      const unit = this.columns.length > 1 && row.unit ? `, ${row.unit}` : "";
+      hint(make("span", "", name, row.label + unit), row.hint);
       return this.columns.map(() => make("td", "", line));
     });
     this.move();
   }
 
   move() {
-    const panes = this.stage.panes;
+    const { panes } = this.stage;
+    const alone = this.columns.length === 1;
     this.numbers.rows.forEach((row, i) => {
       this.cells[i].forEach((cell, k) => {
         const pane = panes[this.columns[k]];
         const run = pane && pane.run;
-        say(cell, run ? valueWords(row, run.id, run.nearest(this.stage.cursor.share)) : "–");
+        say(cell, run ? valueWords(row, alone ? row.unit : "", run.id, run.nearest(this.stage.cursor.share)) : "–");
       });
     });
   }
 }
 
-function valueWords(row, run, frame) {
+function valueWords(row, unit, run, frame) {
   const values = (row.values || {})[run];
   const value = Array.isArray(values) ? values[frame] : values;
   const whole = row.of && row.of[run];
-  const words = figure(value) + (row.unit ? ` ${row.unit}` : "");
+  const words = figure(value) + (unit ? ` ${unit}` : "");
   return whole === undefined || whole === null ? words : `${words} of ${figure(whole)}`;
 }
 

@@ -7,7 +7,7 @@ function drawOverlays(context, pane, stage) {
   context.lineCap = "round";
   if (run.layers.state) {
     if (layers.has("field") && run.has("field", pane.frame)) drawField(context, pane, run, theme);
-    if (layers.has("paths")) drawPast(context, pane, run, theme);
+    if (layers.has("paths") && !tintOf(pane)) drawPast(context, pane, run, theme);
     if (layers.has("pairs") && pane.index > 0) drawPairs(context, pane, stage, theme);
   }
   for (const launched of stage.launchedIn(pane.index)) drawLaunched(context, pane, launched, stage.cursor.share, theme);
@@ -50,19 +50,11 @@ function strokePaths(context, pane, layer, to, colour, width, alpha) {
 
 function drawFuture(context, pane, run, theme) {
   context.lineJoin = "round";
-  const tint = tintOf(pane);
-  if (tint) {
-    drawTintedFuture(context, pane, run, tint);
-    return;
-  }
   strokePaths(context, pane, run.layers.state, run.got - 1, theme.future, 1, 0.9);
 }
 
 function drawPast(context, pane, run, theme) {
-  if (pane.frame === 0) return;
-  const tint = tintOf(pane);
-  if (tint) drawTintedPast(context, pane, run, tint);
-  else strokePaths(context, pane, run.layers.state, pane.frame, theme.past, 1, 0.5);
+  if (pane.frame > 0) strokePaths(context, pane, run.layers.state, pane.frame, theme.past, 1, 0.5);
 }
 
 function dots(context, pane, layer, particle, from, to, radius) {

@@ -96,17 +96,29 @@ class Pane {
     this.fit();
     context.fillStyle = theme.ground;
     context.fillRect(0, 0, this.width, this.height);
-    if (this.heatFrame >= 0) this.heat.paint(context, this.heatFrame);
-    drawGrid(context, this, theme, this.words, this.stage.headHeight * this.dpr);
+    const mapped = this.heatFrame >= 0;
+    if (mapped) this.heat.paint(context, this.heatFrame);
+    drawGrid(context, this, mapped ? { ...theme, grid: theme.veil } : theme, this.words, this.stage.headHeight * this.dpr);
     const run = this.run;
     const state = run && run.layers.state;
-    if (state && layers.has("paths")) drawFuture(context, this, run, theme);
+    const tint = tintOf(this);
+    if (state && layers.has("paths") && !tint) drawFuture(context, this, run, theme);
     const pixels = context.getImageData(0, 0, this.width, this.height);
     this.pixels.words.set(new Uint32Array(pixels.data.buffer));
     this.splatTarget(theme, layers);
     this.still = Uint32Array.from(this.pixels.words);
     this.sprites(state ? state.n : 1);
+    this.layStrands(run, tint);
     this.stale = false;
+  }
+
+  layStrands(run, tint) {
+    if (!tint) this.strands = null;
+    else if (!this.strands || this.stale) {
+      const fits = this.strands && this.strands.width === this.width && this.strands.height === this.height;
+      if (!fits) this.strands = new Strands(this.width, this.height);
+      this.strands.lay(this, run, tint);
+    }
   }
 
   splatTarget(theme, layers) {
@@ -159,6 +171,7 @@ class Pane {
       this.layBase();
     }
     this.pixels.words.set(this.still);
+    if (this.strands) this.strands.paint(this.pixels.words, this.frame);
     this.outside = run ? this.splatRun(run) : 0;
     context.putImageData(this.pixels.image, 0, 0);
     if (run) drawOverlays(context, this, stage);

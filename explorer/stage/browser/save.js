@@ -35,12 +35,14 @@ function titlePicture(context, pane, left, stage) {
     return context.measureText(text).width;
   };
   const wide = write(pane.captions.title.textContent, left + 14 * dpr, 24 * dpr, 13, 600, theme.text, "left");
-  const { title, note } = pane.captions;
-  const below = note.offsetTop > title.offsetTop + 9; // a narrow pane may set its note on a line of its own
+  const { note } = pane.captions;
+  const below = pane.captions.isTall();
   write(note.textContent, left + 14 * dpr + (below ? 0 : 8 * dpr + wide), (below ? 41 : 24) * dpr, 11, 400, theme.muted, "left");
   const share = pane.run ? `noise share ${figure(pane.run.share(pane.frame))}` : "";
   const facts = [share, pane.captions.fact.textContent].filter(Boolean).join(" · ");
-  write(facts, left + pane.width - 14 * dpr, pane.height - 24 * dpr, 11, 400, theme.muted, "right");
+  context.font = `400 ${11 * dpr}px system-ui, sans-serif`;
+  const foot = pane.captions.scales.footFor(context.measureText(facts).width);
+  write(facts, left + pane.width - 14 * dpr, pane.height - (24 + foot) * dpr, 11, 400, theme.muted, "right");
   const items = [...pane.captions.legend.children];
   context.font = `400 ${12 * dpr}px system-ui, sans-serif`;
   const room = items.reduce((sum, item) => sum + context.measureText(item.textContent).width + 26 * dpr, 0);

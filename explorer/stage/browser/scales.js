@@ -8,7 +8,8 @@ class Scales {
 
   keep() {
     const shown = this.shown();
-    const signature = shown.map(({ scale, over, under }) => [scale.label, scale.hint, scale.lo, scale.hi, scale.log, scale.gradient(), over, under].join("|")).join("\n");
+    this.wide = this.pane.width > NARROW * this.pane.dpr ? 120 : 84; // as the style sheet has it
+    const signature = this.wide + shown.map(({ scale, over, under }) => [scale.label, scale.hint, scale.lo, scale.hi, scale.log, scale.gradient(), over, under].join("|")).join("\n");
     if (signature === this.signed) return;
     this.signed = signature;
     this.node.replaceChildren(...shown.map((entry) => this.entry(entry)));
@@ -32,21 +33,30 @@ class Scales {
     hint(name, scale.hint);
     const ramp = make("div", "exs-ramp", node);
     ramp.style.background = scale.gradient();
+    const ends = [(under ? "≤ " : "") + endWord(scale.lo), (over ? "≥ " : "") + endWord(scale.hi)];
+    const inner = between(scale);
+    for (const value of inner) make("i", "", ramp).style.left = leftOf(scale, value);
     const numbers = make("div", "exs-scale-numbers", node);
-    make("span", "", numbers, (under ? "≤ " : "") + figure(scale.lo));
-    for (const value of between(scale)) {
-      const left = `${(100 * scale.part(value)).toFixed(2)}%`;
-      make("i", "", ramp).style.left = left;
-      if (Math.abs(scale.part(value) - 0.5) < 0.2) this.middle(numbers, value, left);
-    }
-    make("span", "", numbers, (over ? "≥ " : "") + figure(scale.hi));
+    make("span", "", numbers, ends[0]);
+    const middle = inner.find((value) => this.hasRoom(endWord(value), scale.part(value), ends));
+    if (middle !== undefined) make("b", "", numbers, endWord(middle)).style.left = leftOf(scale, middle);
+    make("span", "", numbers, ends[1]);
     return node;
   }
 
-  // One number between the ends is enough.
-  middle(numbers, value, left) {
-    if (numbers.querySelector("b")) return;
-    make("b", "", numbers, figure(value)).style.left = left;
+  // One number between the ends is enough, where it touches neither.
+  hasRoom(word, part, [low, high]) {
+    const half = 3.2 * word.length + 4;
+    return part * this.wide - half > 6.4 * low.length && part * this.wide + half < this.wide - 6.4 * high.length;
+  }
+
+  // How far up (CSS pixels) a text of this width must stand at the right to pass over the legend in a saved picture.
+  footFor(width) {
+    if (!this.node.childNodes.length) return 0;
+    const { canvas, dpr } = this.pane;
+    const [frame, own] = [canvas.getBoundingClientRect(), this.node.getBoundingClientRect()];
+    const right = Math.max(...[...this.node.children].map((node) => node.getBoundingClientRect().right));
+    return right + 12 > frame.right - 14 - width / dpr ? frame.bottom - own.top - 14 : 0;
   }
 
   // The same legend in a saved picture, where the page has it.
@@ -72,6 +82,14 @@ class Scales {
       }
     }
   }
+}
+
+function leftOf(scale, value) {
+  return `${(100 * scale.part(value)).toFixed(2)}%`;
+}
+
+function endWord(value) {
+  return tickWord(Number(value.toPrecision(3)));
 }
 
 // The places between the ends that are worth a tick: zero, or each power of ten.

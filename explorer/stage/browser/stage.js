@@ -248,6 +248,8 @@ class Stage {
   // Pictures side by side stand equally high, under the tallest of their heads.
   measure() {
     this.panes.forEach((pane) => pane.captions.keep());
+    this.root.classList.remove("exs-tall");
+    this.root.classList.toggle("exs-tall", this.panes.some((pane) => pane.captions.isTall()));
     this.headHeight = Math.max(0, ...this.panes.map((pane) => pane.captions.height()));
   }
 

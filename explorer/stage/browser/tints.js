@@ -1,26 +1,21 @@
-// Paths in the colour of what is known along them; where nothing is known they stay neutral.
+// Paths in the colour of what is known along them; where nothing is known they stay neutral. Wide strokes of many
+// colours cost a canvas tens of milliseconds, so each stretch is laid once, pixel by pixel: every pixel keeps the
+// stretch that reached it first, and a move of the cursor only asks which of them are past.
 
 const NEUTRAL = BINS;
+const SOLID = 128; // of 255: from here on a pixel belongs to the stretch that came first
 
 // The scale of a pane's paths, or null where they are all neutral.
 function tintOf(pane) {
-  return pane.run && pane.run.layers.colour ? pane.stage.scales.colour : null;
+  const drawn = pane.run && pane.run.layers.colour && pane.run.layers.state && pane.stage.layers.has("paths");
+  return drawn ? pane.stage.scales.colour : null;
 }
 
-// The bin of each stretch of a path, from one frame to the next: [frame, path]; the mean of its two ends.
-function stretchBins(run, scale, count) {
-  const { colour, state } = run.layers;
-  const kept = colour.bins;
-  if (kept && kept.scale === scale && kept.takes === colour.takes && kept.count === count) return kept.bins;
-  const bins = new Uint8Array(Math.max(0, run.total - 1) * count).fill(NEUTRAL);
-  for (let k = 0; k + 1 < run.total; k++) {
-    for (let i = 0; i < Math.min(count, colour.n, state.n); i++) {
-      const value = meanOf(colour.values[k * colour.n + i], colour.values[(k + 1) * colour.n + i]);
-      if (!Number.isNaN(value)) bins[k * count + i] = Math.min(BINS - 1, Math.floor(scale.part(value) * BINS));
-    }
-  }
-  colour.bins = { scale, takes: colour.takes, count, bins };
-  return bins;
+// The bin of a path's stretch from frame k to the next: that of the mean of its two ends.
+function stretchBin(colour, scale, k, i) {
+  if (i >= colour.n || k + 1 >= colour.have.length) return NEUTRAL;
+  const value = meanOf(colour.values[k * colour.n + i], colour.values[(k + 1) * colour.n + i]);
+  return Number.isNaN(value) ? NEUTRAL : Math.min(BINS - 1, Math.floor(scale.part(value) * BINS));
 }
 
 // The one that is known where the other is not: paths have no bend at their very ends.
@@ -29,54 +24,119 @@ function meanOf(a, b) {
   return Number.isNaN(b) ? a : (a + b) / 2;
 }
 
-function drawTintedFuture(context, pane, run, scale) {
-  const pens = [...scale.pens(FUTURE_WEIGHT), pane.stage.theme.future];
-  strokeTinted(context, pane, run, scale, run.got - 1, pens, (strength) => 0.8 + 0.5 * strength);
+// Width says what colour says, for eyes that tell colours less well.
+function halfWidths(scale, dpr) {
+  const strengths = Array.from({ length: BINS }, (_, bin) => scale.strength(bin));
+  const widths = (low, high) => Float64Array.from([...strengths.map((strength) => (low + (high - low) * strength) * 0.5 * dpr), 0.5 * dpr]);
+  return { past: widths(0.9, 2.4), future: widths(0.7, 1.3) };
 }
 
-function drawTintedPast(context, pane, run, scale) {
-  const pens = [...scale.pens(1), pane.stage.theme.past];
-  strokeTinted(context, pane, run, scale, pane.frame, pens, (strength) => 1.2 + strength);
-}
-
-function strokeTinted(context, pane, run, scale, to, pens, widthOf) {
-  const lanes = gathered(pane, run, scale, to);
-  for (const bin of [NEUTRAL, ...scale.order()]) {
-    if (!lanes[bin]) continue;
-    context.strokeStyle = pens[bin];
-    context.lineWidth = (bin === NEUTRAL ? 1 : widthOf(scale.strength(bin))) * pane.dpr;
-    context.globalAlpha = bin === NEUTRAL ? 0.5 : 1;
-    context.stroke(lanes[bin]);
+class Strands {
+  constructor(width, height) {
+    Object.assign(this, { width, height, count: 0 });
+    this.slots = new Int32Array(width * height); // 1 + the place of a pixel in the lists
+    this.grow(1 << 15);
   }
-  context.globalAlpha = 1;
-}
 
-// One course for each bin, through all paths up to frame `to`.
-function gathered(pane, run, scale, to) {
-  const { values, size, dims } = run.layers.state;
-  const [scaleX, shiftX, scaleY, shiftY] = pane.place;
-  const count = pathCount(pane, run.layers.state);
-  const bins = stretchBins(run, scale, count);
-  const lanes = [];
-  for (let i = 0; i < count; i++) {
-    let last = -1;
-    let x = values[i * dims] * scaleX + shiftX;
-    let y = values[i * dims + 1] * scaleY + shiftY;
-    for (let k = 0; k < to; k++) {
-      const at = (k + 1) * size + i * dims;
-      const nextX = values[at] * scaleX + shiftX;
-      const nextY = values[at + 1] * scaleY + shiftY;
-      const bin = bins[k * count + i];
-      if (!(Math.abs(x) < 1e6 && Math.abs(y) < 1e6 && Math.abs(nextX) < 1e6 && Math.abs(nextY) < 1e6)) last = -1;
-      else {
-        const lane = lanes[bin] || (lanes[bin] = new Path2D());
-        if (bin !== last) lane.moveTo(x, y);
-        lane.lineTo(nextX, nextY);
-        last = bin;
+  grow(size) {
+    const longer = (list, type) => {
+      const grown = new type(size);
+      if (list) grown.set(list);
+      return grown;
+    };
+    this.pixels = longer(this.pixels, Int32Array);
+    this.times = longer(this.times, Uint16Array);
+    this.bins = longer(this.bins, Uint8Array);
+    this.past = longer(this.past, Uint8Array); // how much of the pixel is covered, of 255
+    this.future = longer(this.future, Uint8Array);
+  }
+
+  lay(pane, run, scale) {
+    const { state, colour } = run.layers;
+    const [scaleX, shiftX, scaleY, shiftY] = pane.place;
+    const count = pathCount(pane, state);
+    const halves = halfWidths(scale, pane.dpr);
+    for (let j = 0; j < this.count; j++) this.slots[this.pixels[j]] = 0;
+    this.count = 0;
+    const { values, size, dims } = state;
+    for (let k = 0; k + 1 < run.got; k++) {
+      for (let i = 0; i < count; i++) {
+        const at = k * size + i * dims;
+        const x = values[at] * scaleX + shiftX;
+        const y = values[at + 1] * scaleY + shiftY;
+        const toX = values[at + size] * scaleX + shiftX;
+        const toY = values[at + size + 1] * scaleY + shiftY;
+        this.stretch(x, y, toX, toY, k, stretchBin(colour, scale, k, i), halves);
       }
-      x = nextX;
-      y = nextY;
+    }
+    this.dye(scale);
+  }
+
+  // A straight stretch with round ends, row by row; what is missing or far outside falls through every test.
+  stretch(x, y, toX, toY, time, bin, halves) {
+    if (!(Math.max(Math.abs(x), Math.abs(y), Math.abs(toX), Math.abs(toY)) < 1e6)) return;
+    const past = halves.past[bin] + 0.5;
+    const future = halves.future[bin] + 0.5;
+    const reach = Math.max(past, future);
+    const dx = toX - x;
+    const dy = toY - y;
+    const square = dx * dx + dy * dy;
+    const slant = Math.abs(dy) > 1e-3;
+    const margin = slant ? ((reach + 0.5) * Math.sqrt(square)) / Math.abs(dy) : 0;
+    const bottom = Math.min(this.height - 1, Math.ceil(Math.max(y, toY) + reach));
+    for (let row = Math.max(0, Math.floor(Math.min(y, toY) - reach)); row <= bottom; row++) {
+      const py = row + 0.5 - y;
+      const middle = slant ? x + (dx / dy) * py : 0;
+      const left = Math.max(0, Math.min(x, toX) - reach, slant ? middle - margin : 0);
+      const right = Math.min(this.width - 1, Math.max(x, toX) + reach, slant ? middle + margin : Infinity);
+      for (let column = Math.floor(left); column <= right; column++) {
+        const px = column + 0.5 - x;
+        const part = square > 0 ? clamp((px * dx + py * dy) / square, 0, 1) : 0;
+        const offX = px - part * dx;
+        const offY = py - part * dy;
+        const away = Math.sqrt(offX * offX + offY * offY);
+        if (away < reach) this.touch(row * this.width + column, time, bin, past - away, future - away);
+      }
     }
   }
-  return lanes;
+
+  touch(pixel, time, bin, past, future) {
+    const strength = bin === NEUTRAL ? 127 : 255;
+    const covered = Math.round(clamp(past, 0, 1) * strength);
+    let slot = this.slots[pixel] - 1;
+    if (slot < 0) {
+      if (this.count === this.pixels.length) this.grow(2 * this.count);
+      slot = this.count++;
+      this.slots[pixel] = slot + 1;
+      this.pixels[slot] = pixel;
+    } else if (this.past[slot] >= Math.min(SOLID, covered)) return;
+    this.times[slot] = time;
+    this.bins[slot] = bin;
+    this.past[slot] = covered;
+    this.future[slot] = Math.round(clamp(future, 0, 1) * (bin === NEUTRAL ? 230 : 255));
+  }
+
+  // The colours of each bin, past and future, in the two halves that a blend takes.
+  dye(scale) {
+    const { theme } = scale;
+    const shades = (weight) => Array.from({ length: BINS }, (_, bin) => scale.colour((bin + 0.5) / BINS, weight).map(Math.round));
+    const all = [...shades(1), rgb(theme.past), ...shades(FUTURE_WEIGHT), rgb(theme.future)];
+    this.redBlues = Int32Array.from(all, ([red, , blue]) => red | (blue << 16));
+    this.greens = Int32Array.from(all, ([, green]) => green << 8);
+  }
+
+  paint(words, frame) {
+    const { pixels, times, bins, redBlues, greens } = this;
+    for (let j = 0; j < this.count; j++) {
+      const isPast = times[j] < frame;
+      const covered = isPast ? this.past[j] : this.future[j];
+      if (!covered) continue;
+      const weight = covered + (covered >> 7);
+      const shade = isPast ? bins[j] : bins[j] + BINS + 1;
+      const old = words[pixels[j]];
+      const keep = 256 - weight;
+      const redBlue = (((old & 0xff00ff) * keep + redBlues[shade] * weight) >>> 8) & 0xff00ff;
+      words[pixels[j]] = redBlue | ((((old & 0xff00) * keep + greens[shade] * weight) >>> 8) & 0xff00) | 0xff000000;
+    }
+  }
 }

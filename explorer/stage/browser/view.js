@@ -33,7 +33,7 @@ function drawGrid(context, { width, height, dpr, place }, theme, [along, across]
   context.textBaseline = "bottom";
   context.textAlign = "center";
   const free = width - (along ? context.measureText(along).width + 32 * dpr : 30 * dpr);
-  const upper = across ? Math.max(headRoom(width, dpr), head) + 22 * dpr : 62 * dpr;
+  const upper = across ? Math.max(headRoom(width, dpr), head) + 22 * dpr : Math.max(62 * dpr, head + 6 * dpr);
   for (let x = Math.ceil(left / step) * step; x < right; x += step) {
     const at = Math.round(x * place[0] + place[1]);
     context.fillStyle = theme.grid;

@@ -4,7 +4,7 @@ const THEMES = {
   light: {
     page: "#ffffff", ground: "#f6f6f4", text: "#141414", muted: "#62625e", line: "#e4e3df", grid: "#e9e9e5",
     track: "#e6e6e1", accent: "#0072b2", wash: "#e8f2f8", warn: "#a63f00", past: "#4a4a47", future: "#c6c6c0",
-    field: "#7d7d78", marker: "#333332", cold: "#00639c", warm: "#b04a00", paperWhite: [255, 255, 255], ink: [20, 20, 20],
+    field: "#7d7d78", marker: "#333332", cold: "#00639c", warm: "#b04a00", veil: "#0000000f", paperWhite: [255, 255, 255], ink: [20, 20, 20],
     roles: {
       state: "#0072b2", second: "#009e73", third: "#a0559c", launched: "#d55e00", clean: "#e69f00", target: "#bcbcb7",
       fourth: "#4aa8dd", fifth: "#7a4b22",
@@ -17,7 +17,7 @@ const THEMES = {
   dark: {
     page: "#1e1e1c", ground: "#161615", text: "#ecebe7", muted: "#a3a29c", line: "#33322f", grid: "#262624",
     track: "#34332f", accent: "#56b4e9", wash: "#1d2c36", warn: "#ff9d66", past: "#c2c1bb", future: "#484742",
-    field: "#8b8a84", marker: "#dcdbd7", cold: "#56b4e9", warm: "#f58c4b", paperWhite: [8, 8, 8], ink: [240, 239, 235],
+    field: "#8b8a84", marker: "#dcdbd7", cold: "#56b4e9", warm: "#f58c4b", veil: "#ffffff12", paperWhite: [8, 8, 8], ink: [240, 239, 235],
     roles: {
       state: "#56b4e9", second: "#22b98d", third: "#d98fc6", launched: "#f58c4b", clean: "#f2b33d", target: "#62615c",
       fourth: "#4a7fd6", fifth: "#a97c50",
