@@ -147,7 +147,7 @@ def energy_chart(record: CurvatureLabRecord, tab: str) -> dict[str, Any]:
         "x_label": "components",
         "x_range": [1, max((len(line["x"]) for line in lines), default=2)],
         "y_label": "",
-        "y": [0, 100],
+        "y": [10 * math.floor(min((line["y"][0] or 0.0) for line in lines) / 10), 100],
         "lines": lines,
         "levels": [{"y": 99, "label": "99 %", "dashed": True}],
     }

@@ -27,6 +27,8 @@ from explorer.labs.menus import ANY
 
 BENDS, SOLVERS, CHECKS, DIMENSION = "Bends", "Solvers", "Gradient?", "Dimension"
 PATHS_DRAWN = 160
+ROUNDING = 1e-9
+"""What is smaller comes of rounding, on paths of the size of 1."""
 PEAK = 4.0
 """Highest that a band may lift an axis, over the highest median: what goes beyond is cut off."""
 NUMBERS = (
@@ -105,8 +107,6 @@ def _note(plan: Plan) -> str:
     notes = []
     if plan.draws_plane and any(plan.coordinates(pane).name == "ve" for pane in plan.panes):
         notes.append("from 80 sigma away")
-    if not plan.draws_plane:
-        notes.append("each path is turned so that its chord lies level")
     return "; ".join(notes)
 
 
@@ -219,7 +219,8 @@ def _numbers_of(pane: PaneRecord) -> list[float | None]:
     bend = pane.bend
     medians = [float(value.nanmedian()) for value in (bend.total_turning, bend.length_ratio, bend.deviation)]
     straightness = [bend.mean_straightness, bend.set_relative_straightness]
-    return finite(torch.tensor([*medians, *straightness, float(bend.shares[0])]))
+    numbers = torch.tensor([*medians, *straightness, float(bend.shares[0])], dtype=torch.float64)
+    return finite(torch.where(numbers.abs() < ROUNDING, 0.0, numbers))
 
 
 def footer_of(record: CurvatureLabRecord) -> str:
