@@ -20,7 +20,7 @@ from explorer.maths.targets import AbstractTarget
 from explorer.maths.trajectory import Trajectory, trajectory
 from explorer.models.zoo import CATALOGUE
 
-VE_REACH = 6.0
+VE_REACH = 4.0
 """Paths of exploding variance come from 80 standard deviations away; the picture shows where they arrive."""
 
 

@@ -74,7 +74,6 @@ def spec_of(plan: Plan, box: Sequence[float] | None) -> dict[str, Any]:
         "rest": 0.35,
         "colour": None,
         "heat": None,
-        "note": _note(plan),
     }
 
 
@@ -85,7 +84,10 @@ def _subtitle(plan: Plan) -> str:
 
 def _coordinates(plan: Plan, pane: Pane) -> str:
     name = plan.coordinates(pane).name
-    return f"its own coordinates ({name})" if plan.state.coordinates == OWN else f"{name} coordinates"
+    far = ", from 80 sigma away" if name == "ve" and plan.draws_plane else ""
+    return (
+        f"its own coordinates ({name}){far}" if plan.state.coordinates == OWN else f"{name} coordinates{far}"
+    )
 
 
 def _pane(plan: Plan, pane: Pane, along: bool) -> dict[str, Any]:
@@ -101,13 +103,6 @@ def _pane(plan: Plan, pane: Pane, along: bool) -> dict[str, Any]:
         "axes": ["along the chord", "off the chord"] if along else ["x1", "x2"],
         "show_axes": along,
     }
-
-
-def _note(plan: Plan) -> str:
-    notes = []
-    if plan.draws_plane and any(plan.coordinates(pane).name == "ve" for pane in plan.panes):
-        notes.append("from 80 sigma away")
-    return "; ".join(notes)
 
 
 def colour_of(record: CurvatureLabRecord) -> dict[str, Any]:
@@ -154,7 +149,7 @@ def charts_of(record: CurvatureLabRecord) -> dict[str, Any]:
 def _bend_charts(record: CurvatureLabRecord) -> list[dict[str, Any]]:
     shown = "curvature" if record.plan.state.colour == "curvature" else "bend"
     unit = "in 1 / units of x" if shown == "curvature" else "no unit"
-    costs = "median |d²x/dt²| / 2: an Euler step errs by h² times this"
+    costs = "|d²x/dt²| / 2: an Euler step errs by h² of it"
     return [
         _over_share(record, shown, PATH_COLOURS[shown], f"median and middle half of the paths, {unit}"),
         _over_share(record, "truncation", "What a step costs", costs),
