@@ -16,6 +16,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from explorer.maths.fields import AbstractField
 from explorer.maths.paths import AbstractPath
@@ -26,10 +27,12 @@ from explorer.maths.samplers.walk import walk
 
 SMALL_STEPS, HALVINGS = 40, 8
 """Small steps that are even in the angle of noise to data, and how often the last of them is halved."""
-FOLLOWED = 24
-"""Samples that are followed."""
+FOLLOWED, CARRIED = 128, 24
+"""Most samples that are followed, and most whose gaps are carried to the end."""
 EVEN = 0.05
 """Of the density, the part that is even in the angle: no step is longer than twenty even ones."""
+BETWEEN = 16
+"""Places in each small step at which the last step may begin."""
 TOLERANCE = 1e-8
 
 
@@ -37,8 +40,8 @@ TOLERANCE = 1e-8
 class AdaptedGrid:
     """Densities of one field and one method; ``times(steps)`` for any number of steps.
 
-    ``angles`` [K] falling, atan(sigma / alpha) of the small steps' ends; ``sums`` [K] rising from 0, of E^(1/(p+1));
-    ``landing`` [K] the error of landing from there, both in units of x.
+    ``angles`` [K] falling, atan(sigma / alpha) of places on the way; ``sums`` [K] rising from 0, of E^(1/(p+1)) of the
+    small steps down to there; ``landing`` [K] the error of landing from there. E and landing are in units of x.
     """
 
     path: AbstractPath
@@ -75,26 +78,32 @@ def adapted_grid(field: AbstractField, sampler: AbstractSampler, noise: Tensor) 
     """
     latest = getattr(field, "latest", 1.0)
     angles = _small_steps(field.path, latest)
-    times = [latest, *(float(field.path.time_of(math.tan(angle))) for angle in angles[1:])]
+    times = [latest, *(float(field.path.time_of(math.tan(angle))) for angle in angles[1:].tolist())]
     states, end = _exact_states(field, noise[:FOLLOWED], times)
     with torch.no_grad():
-        errors = _carried_errors(field, sampler, times, states)
+        errors = _carried_errors(field, sampler, times, [x[:CARRIED] for x in states])
         landing = [_size(field(x, t).denoised - end) for x, t in zip(states, times, strict=True)]
-    places = torch.tensor(angles, dtype=torch.float64)
     parts = torch.tensor(errors, dtype=torch.float64) ** (1.0 / (sampler.order + 1))
-    widths = -places.diff()
+    widths = -angles.diff()
     parts = (1.0 - EVEN) * parts + EVEN * parts.sum() * widths / widths.sum()
     sums = torch.cat([parts.new_zeros(1), parts.clamp(min=1e-30).cumsum(dim=0)])
-    return AdaptedGrid(
-        field.path, latest, sampler.order, places, sums, torch.tensor(landing, dtype=torch.float64)
-    )
+    landed = torch.tensor(landing, dtype=torch.float64).clamp(min=1e-30).log()
+    angles, sums, landed = (_refined(values) for values in (angles, sums, landed))
+    return AdaptedGrid(field.path, latest, sampler.order, angles, sums, landed.exp())
 
 
-def _small_steps(path: AbstractPath, latest: float) -> list[float]:
+def _refined(values: Tensor) -> Tensor:
+    """Values at the ends of small steps [K], and at places between them, straight from one to the next."""
+    count = BETWEEN * (len(values) - 1) + 1
+    return interpolate(values[None, None], size=count, mode="linear", align_corners=True)[0, 0]
+
+
+def _small_steps(path: AbstractPath, latest: float) -> Tensor:
     level = path.at(latest)
     top = math.atan2(level.sigma, level.alpha)
     even = [top * (1.0 - k / SMALL_STEPS) for k in range(SMALL_STEPS)]
-    return even + [even[-1] * 0.5**k for k in range(1, HALVINGS + 1)]
+    halved = [even[-1] * 0.5**k for k in range(1, HALVINGS + 1)]
+    return torch.tensor(even + halved, dtype=torch.float64)
 
 
 def _exact_states(field: AbstractField, noise: Tensor, times: list[float]) -> tuple[list[Tensor], Tensor]:

@@ -21,13 +21,13 @@ from explorer.maths.samplers.rk45 import RK45
 from explorer.maths.samplers.walk import walk
 from explorer.maths.shapes import Points
 
-TOLERANCES = (1e-10, 1e-8, 1e-6, 1e-4)
+TOLERANCES = (1e-10, 1e-7, 1e-4)
 """Relative; a field that is too rough for one is tried with the next."""
 STOP = 1e-6
-"""The noise share at which a fine run lands; in float32, which cannot tell so little noise, it is Dormand-Prince's own."""
+"""The noise share at which a fine run lands. Float32 cannot tell so little noise: there it is Dormand-Prince's own."""
 LOOSER = 100.0
 """How much looser the run is whose distance says how good the reference is."""
-MOST_EVALS = 6_000
+MOST_EVALS = 2_500
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ def reference(field: AbstractField, noise: Points) -> Reference:
     """The ends [n, *shape] of the flow from ``noise`` eps [n, *shape], to about 1e-10 where the field is smooth.
 
     In float64, unless the field's module computes in another type (float32: to about 1e-5). A field with jumps or
-    rounding of its own gets the finest of four tolerances that 6,000 calls suffice for.
+    rounding of its own gets the finest of three tolerances that 2,500 calls suffice for.
 
     Raises:
         ValueError: for noise of another shape, or a field that no run gets through.
@@ -79,20 +79,22 @@ def adaptive_sampler(rtol: float, dtype: torch.dtype = torch.float64) -> RK45:
 
 
 def precise(field: AbstractField, noise: Points) -> Tensor:
-    """Noise in float64 where the field can take it, else as it is.
+    """Noise in the finest of float64 and float32 that the field takes; else as it is.
 
     Raises:
         ValueError: for noise that does not fit the field.
     """
     noise = checked_states("noise", noise, field)
     latest = getattr(field, "latest", 1.0)
-    try:
-        double = noise.double()
-        with torch.no_grad():
-            field(field.path.at(latest).sigma * double[:1], latest)
-    except (RuntimeError, TypeError):  # a module of one type, a device without float64
-        return noise
-    return double
+    for dtype in (torch.float64, torch.float32):
+        try:  # a module may be of one type, a device may know no float64
+            cast = noise.to(dtype)
+            with torch.no_grad():
+                field(field.path.at(latest).sigma * cast[:1], latest)
+        except (RuntimeError, TypeError):
+            continue
+        return cast
+    return noise
 
 
 def run_to_end(

@@ -53,7 +53,7 @@ class WorkPoint:
     """One run of a method whose declared ``order`` is known.
 
     ``error`` is the root mean square over samples of |end - reference end|, in units of x; inf if it diverged. ``rtol``
-    is that of an adaptive run, None of one in given steps. ``is_sound`` is False where the reference is too rough to tell.
+    is that of an adaptive run, None of others. ``is_sound`` is False where the reference is too rough to tell.
     """
 
     sampler: str
@@ -117,7 +117,7 @@ def _point(
     noise: Tensor,
     reference: Reference,
     method: AbstractSampler,
-    amount: float,
+    amount: int | float,
     grid: str,
 ) -> WorkPoint:
     rtol = float(amount) if method.is_adaptive else None

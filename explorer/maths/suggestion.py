@@ -1,8 +1,9 @@
 """The fewest steps, and the grid, that keep the end-point error of a method on one field at or under a level.
 
-For each grid the number of steps is doubled until the level is kept, and then narrowed from both sides by the power law
-through the two nearest runs. What is claimed was run: ``steps`` keep the level, one step fewer does not. Errors do not
-always fall from each number of steps to the next, so that fewer still may keep it by luck; those are not looked for.
+For each grid the number of steps is doubled or halved until one keeps the level and one does not, and then narrowed
+from both sides by the power law through the two nearest runs. What is claimed was run: ``steps`` keep the level, one
+step fewer does not. Errors do not always fall from each number of steps to the next, so that fewer still may keep it by
+luck; those are not looked for.
 """
 
 import math
@@ -21,7 +22,7 @@ from explorer.maths.shapes import Points
 
 ADAPTED = "adapted"
 MOST_STEPS = 256
-BISECT_EVERY = 3
+FIRST_TRY, HALVE_EVERY = 4, 4
 
 Found = tuple[int | None, float]
 """Steps that keep the level and their error; None, and the least error that was seen, where none does."""
@@ -80,12 +81,14 @@ def suggest(
         )
     if isinstance(level, bool) or not 0.0 < level < math.inf:
         raise ValueError(f"`level` must be above 0, in units of x; got {level!r}")
-    noise, best, by_grid = noise.to(reference.ends), None, {}
+    noise, best, by_grid, likely = noise.to(reference.ends), None, {}, FIRST_TRY
     for name in grids:
-        runs = _searched(field, sampler, level, noise, reference, _grid(name, field, sampler, noise))
+        run_with = _runner(field, sampler, noise, reference, _grid(name, field, sampler, noise))
+        runs = _searched(run_with, level, likely)
         kept = _fewest(runs, level)
         least = min(runs, key=lambda run: run.error)
         by_grid[name] = (kept.steps, kept.error) if kept else (None, least.error)
+        likely = max(1, kept.steps // 2) if kept else MOST_STEPS
         best = _better(best, (name, kept or least), level)
         grid, run = best
         yield Suggestion(
@@ -108,34 +111,34 @@ def _grid(name: str, field: AbstractField, sampler: AbstractSampler, noise: Tens
     return lambda steps: times_of(name, field.path, steps, latest)
 
 
-def _searched(
-    field: AbstractField,
-    sampler: AbstractSampler,
-    level: float,
-    noise: Tensor,
-    reference: Reference,
-    grid: Grid,
-) -> list[Tried]:
-    """Runs, the last of which that keeps the level stands beside one of a step fewer that does not."""
-    runs: dict[int, Tried] = {}
-
-    def error(steps: int) -> float:
+def _runner(
+    field: AbstractField, sampler: AbstractSampler, noise: Tensor, reference: Reference, grid: Grid
+) -> Callable[[int], Tried]:
+    def run_with(steps: int) -> Tried:
         times = grid(steps)
-        found, evals, _ = run_to_end(field, sampler, noise, reference, grid=times)
-        runs[steps] = Tried(steps, found, evals, tuple(times))
-        return found
+        error, evals, _ = run_to_end(field, sampler, noise, reference, grid=times)
+        return Tried(steps, error, evals, tuple(times))
 
-    low, high = 0, 1
-    while error(high) > level:
-        low, high = high, 2 * high
-        if high > MOST_STEPS:
-            return list(runs.values())
-    narrowings = 0
-    while high - low > 1:
-        narrowings += 1
-        middle = _between(runs[low], runs[high], level, narrowings % BISECT_EVERY == 0)
-        low, high = (low, middle) if error(middle) <= level else (middle, high)
-    return list(runs.values())
+    return run_with
+
+
+def _searched(run_with: Callable[[int], Tried], level: float, likely: int) -> list[Tried]:
+    """Runs; if any keeps the level, then one of them beside one of a step fewer that does not."""
+    runs = [run_with(likely)]
+    few = many = runs[0]
+    while many.error > level and many.steps < MOST_STEPS:
+        few, many = many, run_with(min(2 * many.steps, MOST_STEPS))
+        runs.append(many)
+    while few.error <= level and few.steps > 1:
+        many, few = few, run_with(few.steps // 2)
+        runs.append(few)
+    if not few.error > level >= many.error:
+        return runs
+    while many.steps - few.steps > 1:
+        middle = run_with(_between(few, many, level, len(runs) % HALVE_EVERY == 0))
+        runs.append(middle)
+        few, many = (few, middle) if middle.error <= level else (middle, many)
+    return runs
 
 
 def _between(few: Tried, many: Tried, level: float, halve: bool) -> int:
@@ -156,6 +159,6 @@ def _better(best: tuple[str, Tried] | None, new: tuple[str, Tried], level: float
 
     def rank(run: Tried) -> tuple[bool, float, float]:
         kept = run.error <= level
-        return not kept, run.steps if kept else run.error, run.error
+        return not kept, float(run.steps) if kept else run.error, run.error
 
     return new if best is None or rank(new[1]) < rank(best[1]) else best
