@@ -136,3 +136,20 @@ def feed(n: int = 2000, steps: int = 20, **changes: object) -> Feed:
     made.charts = charts({run: "state"}, steps)
     made.status = {"kind": "done", "text": ""}
     return made
+
+
+def lines_feed(
+    places: np.ndarray, numbers: np.ndarray | None = None, panes: int = 1, **changes: object
+) -> tuple[Feed, list[int]]:
+    """Give a feed whose runs are the paths `places` [T, n, 2], each with its `numbers` [T, m]."""
+    made, runs = Feed(), [new_run_id() for _ in range(panes)]
+    steps = len(places) - 1
+    drawn = [{"label": f"run {i}", "run": run, "role": "state"} for i, run in enumerate(runs)]
+    made.begin(spec(runs[0], steps, panes=drawn, can_launch=False, **changes))
+    for run in runs:
+        made.add("ticks", run, 0, steps + 1, shares(steps).reshape(-1, 1, 1))
+        made.add("state", run, 0, steps + 1, places.astype("f4"))
+        if numbers is not None:
+            made.add("colour", run, 0, steps + 1, numbers[..., None].astype("f4"))
+    made.status = {"kind": "done", "text": ""}
+    return made, runs

@@ -31,6 +31,15 @@ def test_quantised_blocks_return_within_half_a_step_and_keep_what_is_missing(arr
     assert np.nanmax(np.abs(block.values - inside), initial=0) <= 4 / 65534 / 2 + 1e-6
 
 
+@pytest.mark.parametrize(("kind", "number"), [("colour", 4), ("heat", 7)])
+def test_colours_and_maps_stay_floats_with_their_own_gaps(kind, number):
+    values = np.array([[[1e-7], [np.nan], [12.5]]], "f4")
+    data = pack(kind, 2, 1, 3, values, box=BOX, quantise=True)
+    (block,) = unpack(data)
+    assert (block.kind, block.dtype) == (number, 4)
+    np.testing.assert_array_equal(block.values, values)
+
+
 def test_the_head_stands_where_the_contract_says():
     data = pack("velocity", 3, 2, 9, np.zeros((4, 5, 2), "f4"), box=BOX)
     assert HEAD.size == 48 and len(data) == 48 + 4 * 5 * 2 * 4
@@ -56,6 +65,8 @@ def test_blocks_are_padded_to_eight_and_stand_one_after_another():
         ("state", np.zeros((1, 3, 2), complex), {}, "real numbers"),
         ("images", np.zeros((1, 3, 4)), {}, "must be uint8"),
         ("ticks", np.zeros((1, 2, 1)), {}, "[count, 1, 1]"),
+        ("colour", np.zeros((1, 3, 2)), {}, "colour must be one number each"),
+        ("heat", np.zeros((1, 6, 3)), {}, "heat must be one number each"),
         ("state", np.zeros((1, 3, 2)), {"quantise": True}, "`box` must be"),
         ("state", np.zeros((1, 3, 2)), {"quantise": True, "box": (1, 0, 0, 1)}, "lo below hi"),
         ("state", np.zeros((5, 3, 2)), {}, "must lie in 0 .. 4"),

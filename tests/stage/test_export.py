@@ -87,6 +87,54 @@ def test_frames_that_never_came_are_cut_off():
     assert {block.total for block in blocks} == {7}
 
 
+def test_colours_stay_with_their_paths_when_particles_are_left_out():
+    x = np.broadcast_to(np.arange(3000)[None, :, None] / 1000, (3, 3000, 2))
+    feed, _ = moons.lines_feed(x, 1e-6 * np.arange(3 * 2500).reshape(3, 2500))
+    _, blocks = opened(to_html(feed))
+    (colour,) = [block for block in blocks if block.kind == 4]
+    assert colour.values.shape == (3, 2000, 1) and colour.dtype == 4
+    np.testing.assert_allclose(colour.values[2, :, 0], 1e-6 * (5000 + np.arange(2000)), rtol=1e-6)
+
+
+def test_only_the_frames_of_a_map_that_came_are_there():
+    feed, (run,) = moons.lines_feed(np.zeros((9, 2, 2)), heat={"nx": 3, "ny": 2})
+    for frame in (1, 6):
+        feed.add("heat", run, frame, 9, np.full((1, 6, 1), float(frame)))
+    _, blocks = opened(to_html(feed))
+    found = {block.first: block.values for block in blocks if block.kind == 7}
+    assert sorted(found) == [1, 6]
+    assert (found[6] == 6).all() and found[6].shape == (1, 6, 1)
+
+
+def test_a_map_shows_at_the_same_moments_when_frames_are_left_out():
+    steps, rng = 600, np.random.default_rng(0)
+    feed, (run,) = moons.lines_feed(rng.normal(size=(steps + 1, 2000, 2)), heat={"nx": 3, "ny": 2})
+    came = (0, 101, 102, 205, 599)
+    for frame in came:
+        feed.add("heat", run, frame, steps + 1, np.full((1, 6, 1), float(frame)))
+    page = to_html(feed)
+    assert "301 of 601 frames" in page
+    _, blocks = opened(page)
+    ticks = next(block for block in blocks if block.kind == 9).values.ravel()
+    maps = {block.first: block.values.flat[0] for block in blocks if block.kind == 7}
+    for frame, share in enumerate(ticks):
+        original = round((1 - share) * steps)
+        shown = max((at for at in maps if at <= frame), default=None)
+        assert maps[shown] == max(at for at in came if at <= original)
+
+
+def test_tables_under_tabs_lose_the_same_frames_as_the_run():
+    feed = moons.feed(n=2000, steps=600)
+    table = feed.charts["numbers"]
+    feed.charts = {"charts": [], "numbers": [{**table, "tab": "one"}, {**table, "tab": "two"}]}
+    traits, _ = opened(to_html(feed))
+    tables = json.loads(traits["charts"])["numbers"]
+    assert [each["tab"] for each in tables] == ["one", "two"]
+    assert {len(values) for each in tables for row in each["rows"] for values in row["values"].values()} == {
+        301
+    }
+
+
 def test_wild_points_do_not_coarsen_the_others():
     feed = Feed()
     feed.begin(moons.spec(1, 1))
