@@ -11,7 +11,7 @@ HEAD = """\
 Written by `python docs/zoo.py` from the cards in the files' own headers; a test holds them equal.
 
 Load one with `ex.load("two_moons/linear")`; train it again with its command below, all of them with
-`sampler-explorer train --all` (about ten minutes on one free core). On the same torch version and processor the
+`sampler-explorer train --all` (about half an hour on one free core). On the same torch version and processor the
 weights come out bit for bit; elsewhere the W2 figures agree within 15 %. Seconds are those of a machine that was busy
 with other work.
 """
@@ -22,6 +22,19 @@ Networks of four hidden layers of 128. W2 is the exact 2-Wasserstein distance of
 both drawn so as to carry little noise of their own (scrambled Sobol noise through the inverse Gaussian; even counts
 in every component), after 100 and after 8 Euler steps. The last figure is the exact field's W2 under the same
 protocol (Heun, 100 steps): no network is expected below it.
+"""
+STRAIGHTER = """\
+## Straighter paths
+
+The same networks, trained on other pairs of data and noise: `transport` re-pairs each batch by optimal transport
+(Tong et al. 2023, arXiv:2302.00482; Pooladian et al. 2023, arXiv:2304.14772), `teacher` takes 32,768 noises and where
+a teacher's paths end (reflow: Liu et al. 2022, arXiv:2209.03003), beginning from the teacher's weights; `ends` and
+`pseudo_huber` are the times and the penalty of rf++ (Lee et al. 2024, arXiv:2405.20320). S is Liu's straightness, the
+mean of the squared distance between velocity and chord, in squared units of x and the linear path's coordinates (0:
+every path is straight and walked evenly); beside it S over the mean squared chord, and S of the teacher (for
+`transport`, of the plain network).
+
+The same works for every other target of the plane: `sampler-explorer train spirals/reflow`.
 """
 PICTURES = """\
 ## Pictures
@@ -34,10 +47,12 @@ of the data beside it; "right class" is how often a sample asked for by class ha
 
 def page() -> str:
     """The whole page as Markdown."""
-    plane = [entry for entry in CATALOGUE.values() if "w2_of_exact_field" in entry.card.figures]
-    rest = [entry for entry in CATALOGUE.values() if entry not in plane]
-    parts = [HEAD, PLANE, _plane(plane), PICTURES, _pictures(rest), "## Commands\n", _commands()]
-    return "\n".join(parts)
+    straight = [entry for entry in CATALOGUE.values() if entry.beside]
+    plain = [entry for entry in CATALOGUE.values() if not entry.beside]
+    plane = [entry for entry in plain if "w2_of_exact_field" in entry.card.figures]
+    rest = [entry for entry in plain if entry not in plane]
+    parts = [HEAD, PLANE, _plane(plane), STRAIGHTER, _straighter(straight), PICTURES, _pictures(rest)]
+    return "\n".join([*parts, "## Commands\n", _commands()])
 
 
 def _plane(entries) -> str:
@@ -49,6 +64,26 @@ def _plane(entries) -> str:
         figures = entry.card.figures
         numbers = (figures[name] for name in ("w2", "w2_at_8_evals", "w2_of_exact_field"))
         rows.append(f"{_about(entry)} {' | '.join(f'{number:.3f}' for number in numbers)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _straighter(entries) -> str:
+    rows = [
+        "| network | pairs | times | penalty | teacher | steps | seconds "
+        "| W2, 100 evals | 8 evals | 1 eval | S | over chord | S of teacher |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    names = ("w2", "w2_at_8_evals", "w2_at_1_eval")
+    bends = ("straightness", "relative_straightness", "straightness_of_teacher")
+    for entry in entries:
+        card, teacher = entry.card, f"`{entry.teacher}`" if entry.teacher else ""
+        figures = [f"{card.figures[name]:.3f}" for name in names]
+        figures += [f"{card.figures[name]:.3g}" for name in bends]
+        rows.append(
+            f"| `{entry.name}` | {card.coupling} | {card.times} | {card.penalty} | {teacher} | "
+            f"{card.steps:,} of {card.batch} | {card.seconds:.0f} | "
+            f"{' | '.join(figures)} |"
+        )
     return "\n".join(rows) + "\n"
 
 
@@ -82,7 +117,10 @@ def _weights(entry) -> int:
 
 
 def _commands() -> str:
-    lines = [f"{entry.card.command}\n    weights sha256 {entry.card.weights}" for entry in CATALOGUE.values()]
+    lines = []
+    for card in (entry.card for entry in CATALOGUE.values()):
+        lines += [card.command, f"    weights sha256 {card.weights}"]
+        lines += [f"    teacher's sha256 {card.teacher_weights}"] if card.teacher else []
     return "```\n" + "\n".join(lines) + "\n```\n"
 
 

@@ -9,8 +9,9 @@ from typing import get_args
 from explorer.maths.fields import Predicts
 from explorer.maths.names import nearest
 from explorer.maths.paths import PATHS
+from explorer.maths.training import COUPLINGS, PENALTIES, TIMES
 
-VERSION = 1
+VERSION = 2
 LONGEST = 2000
 """Most characters of a text and most entries of a list in a card."""
 
@@ -21,6 +22,10 @@ class Card:
 
     ``figures`` are measured under the protocol of ``explorer.maths.training.protocol``; ``weights`` is the sha256
     of the tensors. A file also carries a sha256 of the card itself.
+
+    ``coupling``, ``times`` and ``penalty`` are keys of ``explorer.maths.training``; ``teacher`` is the name of the
+    network whose pairs it learnt and whose weights it began from, ``teacher_weights`` their sha256. Cards of version
+    1, which knew none of these, read as plain flow matching.
     """
 
     architecture: Mapping[str, object]
@@ -38,6 +43,11 @@ class Card:
     command: str = ""
     torch: str = ""
     weights: str = ""
+    coupling: str = "independent"
+    times: str = "even"
+    penalty: str = "squared"
+    teacher: str = ""
+    teacher_weights: str = ""
     version: int = VERSION
 
     def as_text(self) -> str:
@@ -61,7 +71,7 @@ def card_from_text(text: object, file: str) -> Card:
             f"{file!r} was not loaded: its header holds no card; it is no network of this project"
         )
     version, stated = values.get("version"), values.pop("sha256", None)
-    if not isinstance(version, int) or version > VERSION:
+    if type(version) is not int or not 1 <= version <= VERSION:
         raise ValueError(
             f"{file!r} was not loaded: its card is of version {str(version)[:20]}; this one reads {VERSION}; "
             "update the package"
@@ -70,7 +80,7 @@ def card_from_text(text: object, file: str) -> Card:
         raise ValueError(
             f"{file!r} was not loaded: its card was altered after it was saved (its sha256 differs)"
         )
-    return _checked(values, file)
+    return _checked(_PLAIN | values | {"version": VERSION} if version == 1 else values, file)
 
 
 def _sum(values: Mapping[str, object]) -> str:
@@ -84,6 +94,8 @@ def _checked(values: dict, file: str) -> Card:
             raise TypeError("its fields differ")
         nearest("path", values["path"], PATHS)
         nearest("predicts", values["predicts"], get_args(Predicts))
+        for name, known in (("coupling", COUPLINGS), ("times", TIMES), ("penalty", PENALTIES)):
+            nearest(name, values[name], known)
         shape, labels = values["shape"], values["labels"]
         fits = (
             all(isinstance(values[name], str) and len(values[name]) <= LONGEST for name in _TEXTS)
@@ -103,4 +115,12 @@ def _checked(values: dict, file: str) -> Card:
     return Card(**values | {"shape": tuple(shape), "labels": tuple(labels)})
 
 
-_TEXTS = ("target", "path", "predicts", "command", "torch", "weights")
+_PLAIN = {
+    "coupling": "independent",
+    "times": "even",
+    "penalty": "squared",
+    "teacher": "",
+    "teacher_weights": "",
+}
+"""What every network was before version 2."""
+_TEXTS = ("target", "path", "predicts", "command", "torch", "weights", *_PLAIN)

@@ -16,27 +16,46 @@ from explorer.maths.files import sweep
 from explorer.maths.names import nearest
 from explorer.maths.paths import PATHS, as_path
 from explorer.maths.targets import TARGETS, as_target
-from explorer.maths.training import Problem, Schedule, TrainProgress, figures_of, train_flow
+from explorer.maths.training import (
+    COUPLINGS,
+    PENALTIES,
+    TIMES,
+    AbstractCoupling,
+    Problem,
+    Schedule,
+    TeacherPairs,
+    TrainProgress,
+    figures_of,
+    straightening_of,
+    train_flow,
+)
 from explorer.models.architectures import built
 from explorer.models.card import Card
 from explorer.models.checkpoints import field_from, read_card, save_network
-from explorer.models.zoo import CATALOGUE, MLP, UNET, Entry
+from explorer.models.teachers import Teacher, found_teacher, pairs_of
+from explorer.models.zoo import CATALOGUE, MLP, STRAIGHTER, UNET, Entry, straighter
 
 DROP = 0.15
 """Share of a conditional network's batch that is trained without its class."""
-SAME = ("architecture", "target", "path", "predicts", "steps", "batch", "learning_rate", "seed")
+SAME = (
+    *("architecture", "target", "path", "predicts", "steps", "batch", "learning_rate", "seed"),
+    *("coupling", "times", "penalty", "teacher"),
+)
 """What must agree for a file to be the network that was asked for."""
 
 
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command, on its parser."""
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="a target (two_moons) or a shipped network (two_moons/vp)"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="a target (two_moons), a shipped network (two_moons/vp) or a way to straighten one (spirals/reflow)",
     )
     parser.add_argument(
         "--all",
         action="store_true",
-        help="every shipped network, as it was trained (about ten minutes of one free core)",
+        help="every shipped network, as it was trained (about half an hour of one free core)",
     )
     parser.add_argument("--path", choices=list(PATHS), help="how data and noise are mixed (linear)")
     parser.add_argument(
@@ -105,11 +124,11 @@ def run_train(
 
 def _entry(name: str, given: dict) -> Entry:
     """The settings of a named network, or of a target's usual one, with what was given in their place."""
-    if name in CATALOGUE:
-        entry = replace(CATALOGUE[name], **given)
-        if entry.path != CATALOGUE[name].path:
+    if known := _known(name):
+        entry = replace(known, **given)
+        if entry.path != known.path:
             raise ValueError(
-                f"{name!r} is on the {CATALOGUE[name].path} path; give {entry.target!r} to train on path {entry.path!r}"
+                f"{name!r} is on the {known.path} path; give {entry.target!r} to train on path {entry.path!r}"
             )
         return entry
     target = TARGETS[nearest("name", name, [*TARGETS, *CATALOGUE])]
@@ -123,13 +142,23 @@ def _entry(name: str, given: dict) -> Entry:
     return replace(usual, **given)
 
 
+def _known(name: str) -> Entry | None:
+    """The catalogue's line, or that of a way to straighten a network of the plane that ships in its plain form only."""
+    target, _, way = name.partition("/")
+    plain = CATALOGUE.get(f"{target}/linear")
+    if name in CATALOGUE or way not in STRAIGHTER or plain is None:
+        return CATALOGUE.get(name)
+    return straighter(plain, way)
+
+
 def _trained(entry: Entry, out: Path, device: str) -> Path:
     file, state = out / entry.file_name, out / entry.file_name.replace(".safetensors", ".training")
-    if _is_there(file, entry):
+    beside = found_teacher(entry.beside, out, entry.name) if entry.beside else None
+    if _is_there(file, entry, _taught_by(entry, beside)):
         print(f"{entry.name}: {file} is there already with these settings; remove it to train it again")
         return file
     try:
-        return _made(entry, file, state, device)
+        return _made(entry, beside, file, state, device)
     except KeyboardInterrupt as fault:
         print(
             f"\n{entry.name}: interrupted {str(fault) or 'at its end'}; the same command goes on from there"
@@ -137,22 +166,48 @@ def _trained(entry: Entry, out: Path, device: str) -> Path:
         raise
 
 
-def _made(entry: Entry, file: Path, state: Path, device: str) -> Path:
+def _taught_by(entry: Entry, beside: Teacher | None) -> str:
+    """The sha256 of the teacher's weights; nothing where the other network is there for comparison only."""
+    return beside.card.weights if beside and entry.teacher else ""
+
+
+def _made(entry: Entry, beside: Teacher | None, file: Path, state: Path, device: str) -> Path:
     """Train, measure, write; the state file goes only when the network is there."""
-    problem = Problem(
-        as_target(entry.target), as_path(entry.path), entry.predicts, DROP if entry.is_conditional else None
-    )
-    schedule = Schedule(entry.steps, entry.batch, entry.learning_rate, entry.seed)
     network = built(entry.architecture, entry.seed)
+    if beside and entry.teacher:
+        print(f"{entry.name}: its teacher is {beside.file}")
+        network = beside.begun(network, entry)
+    problem = _problem(entry, beside)
+    schedule = Schedule(entry.steps, entry.batch, entry.learning_rate, entry.seed)
     last = _followed(train_flow(network, problem, schedule, device=device, state_file=state), entry)
     if last.ended is not None and last.ended.kind == "diverged":
         state.unlink(missing_ok=True)
         raise ValueError(f"{entry.name} {last.ended.text}; nothing was written")
     network = last.network.cpu()
-    card = save_network(file, network, _card(entry, last, network))
+    card = save_network(file, network, _card(entry, beside, last, network))
     state.unlink(missing_ok=True)
     print(told(entry.name, card, file))
     return file
+
+
+def _problem(entry: Entry, teacher: Teacher | None) -> Problem:
+    """What the network is asked to learn; a teacher makes its pairs here."""
+    coupling: AbstractCoupling
+    if entry.coupling == TeacherPairs.name:
+        if teacher is None:
+            raise ValueError(f"{entry.name!r} learns the pairs of a teacher, and its entry names none")
+        coupling = pairs_of(teacher, entry)
+    else:
+        coupling = COUPLINGS[entry.coupling]()
+    return Problem(
+        as_target(entry.target),
+        as_path(entry.path),
+        entry.predicts,
+        DROP if entry.is_conditional else None,
+        coupling,
+        TIMES[entry.times](),
+        PENALTIES[entry.penalty](),
+    )
 
 
 def _followed(records: Iterator[TrainProgress], entry: Entry) -> TrainProgress:
@@ -171,15 +226,17 @@ def _followed(records: Iterator[TrainProgress], entry: Entry) -> TrainProgress:
     return last
 
 
-def _is_there(file: Path, entry: Entry) -> bool:
+def _is_there(file: Path, entry: Entry, teacher_weights: str) -> bool:
     try:
         card = read_card(file)
     except ValueError:
         return False
-    return all(getattr(card, name) == getattr(entry, name) for name in SAME)
+    return card.teacher_weights == teacher_weights and all(
+        getattr(card, name) == getattr(entry, name) for name in SAME
+    )
 
 
-def _card(entry: Entry, last: TrainProgress, network: nn.Module) -> Card:
+def _card(entry: Entry, beside: Teacher | None, last: TrainProgress, network: nn.Module) -> Card:
     """The card of a finished run, its figures measured."""
     target = last.problem.target
     card = Card(
@@ -196,16 +253,25 @@ def _card(entry: Entry, last: TrainProgress, network: nn.Module) -> Card:
         seconds=round(last.seconds, 1),
         command=_command(entry),
         torch=torch.__version__,
+        coupling=entry.coupling,
+        times=entry.times,
+        penalty=entry.penalty,
+        teacher=entry.teacher,
+        teacher_weights=_taught_by(entry, beside),
     )
-    figures = figures_of(field_from(network, card), target)
-    return replace(card, figures={name: round(value, 4) for name, value in figures.items()})
+    field = field_from(network, card)
+    figures = figures_of(field, target)
+    if beside:
+        figures |= straightening_of(field, target, beside.field)
+    return replace(card, figures={name: round(value, 6) for name, value in figures.items()})
 
 
 def _command(entry: Entry) -> str:
     """The command that trains it, whatever the catalogue will say one day."""
     names = ("path", "predicts", "steps", "batch", "learning_rate", "seed")
     settings = (f"--{name.replace('_', '-')} {getattr(entry, name)}" for name in names)
-    return " ".join(["sampler-explorer train", entry.target, *settings])
+    what = entry.name if entry.beside else entry.target
+    return " ".join(["sampler-explorer train", what, *settings])
 
 
 def told(name: str, card: Card, file: Path) -> str:

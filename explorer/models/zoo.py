@@ -1,7 +1,7 @@
 """The shipped networks. ``CATALOGUE`` is written by hand; their figures are read from the files' own cards."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -31,9 +31,18 @@ UNET: Mapping[str, object] = {
 }
 
 
+def file_name(name: str) -> str:
+    """The name of a network's file, wherever that lies."""
+    return name.replace("/", "-") + ".safetensors"
+
+
 @dataclass(frozen=True)
 class Entry:
-    """A line of the catalogue: what the network is, and the settings that train it again."""
+    """A line of the catalogue: what the network is, and the settings that train it again.
+
+    ``teacher`` is the name of the network whose pairs it learns and whose weights it begins from, where its coupling
+    is that.
+    """
 
     name: str
     label: str
@@ -45,6 +54,15 @@ class Entry:
     batch: int = 512
     learning_rate: float = 2e-3
     seed: int = 0
+    coupling: str = "independent"
+    times: str = "even"
+    penalty: str = "squared"
+    teacher: str = ""
+
+    @property
+    def beside(self) -> str:
+        """The network that its straightness is held against: its teacher, or the plain one; none for that itself."""
+        return self.teacher or ("" if self.coupling == "independent" else f"{self.target}/linear")
 
     @property
     def is_conditional(self) -> bool:
@@ -54,7 +72,7 @@ class Entry:
     @property
     def file_name(self) -> str:
         """The name of its file, wherever that lies."""
-        return self.name.replace("/", "-") + ".safetensors"
+        return file_name(self.name)
 
     @property
     def file(self) -> Path:
@@ -93,8 +111,33 @@ _ENTRIES = (
     Entry("digits/unet", _UNET, "digits", architecture=UNET, steps=6000, batch=64, learning_rate=1e-3),
 )
 
-CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
-"""Every shipped network by its key."""
+_PAIRS = {"coupling": "teacher", "steps": 6000, "learning_rate": 1e-3}
+
+STRAIGHTER: Mapping[str, tuple[str, str, Mapping[str, object]]] = {
+    "ot": ("MLP, minibatch OT coupling", "", {"coupling": "transport"}),
+    "reflow": ("MLP, reflow once", "linear", _PAIRS),
+    "reflow_2": ("MLP, reflow twice", "reflow", _PAIRS),
+    "rf_plus_plus": ("MLP, rf++", "linear", _PAIRS | {"times": "ends", "penalty": "pseudo_huber"}),
+}
+"""Ways to straighten a network of the plane on the linear path: label, which network teaches, other settings."""
+
+
+def straighter(plain: Entry, way: str) -> Entry:
+    """The line of a network that is straighter than ``plain``, by a key of ``STRAIGHTER``."""
+    label, teacher, changes = STRAIGHTER[way]
+    name = f"{plain.target}/{way}"
+    teacher = f"{plain.target}/{teacher}" if teacher else ""
+    return replace(plain, name=name, label=label, teacher=teacher, **changes)  # type: ignore[arg-type] # settings
+
+
+_PLAIN: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+
+CATALOGUE: dict[str, Entry] = _PLAIN | {
+    entry.name: entry
+    for target in ("two_moons",)
+    for entry in (straighter(_PLAIN[f"{target}/linear"], way) for way in STRAIGHTER)
+}
+"""Every shipped network by its key; teachers come before those whom they teach."""
 
 
 def load(name: str | Path, device: str = "cpu") -> NetworkField:

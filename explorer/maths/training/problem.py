@@ -2,11 +2,12 @@
 
 Source: Lipman et al. 2022, arXiv:2210.02747, and Liu et al. 2022, arXiv:2209.03003 (flow matching); Ho et al.
 2020, arXiv:2006.11239 (noise). Where we differ: the times of a batch are one uniform draw from each of its equal
-parts of [0, 1] (Kingma et al. 2021, arXiv:2107.00630, appendix I.1), which calms the loss at no cost.
+parts of [0, 1] (Kingma et al. 2021, arXiv:2107.00630, appendix I.1), which calms the loss at no cost. Which noise goes
+with which sample, where in time and at what cost of an error are parts of their own.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, get_args
 
 import torch
@@ -16,8 +17,9 @@ from explorer.maths.fields import Predicts
 from explorer.maths.names import nearest
 from explorer.maths.paths import AbstractPath, Level
 from explorer.maths.targets import AbstractTarget
-
-SEEDS = 1 << 32
+from explorer.maths.training.couplings import AbstractCoupling, Independent
+from explorer.maths.training.penalties import AbstractPenalty, Squared
+from explorer.maths.training.times import AbstractTimes, Even
 
 
 class Batch(NamedTuple):
@@ -33,6 +35,8 @@ class Batch(NamedTuple):
 class Problem:
     """A target on a path, and which of the four views of it the network gives.
 
+    Plain flow matching unless ``coupling``, ``times`` or ``penalty`` say otherwise.
+
     ``drop`` is the share of rows whose class is replaced by "no class" (the index after the last one), for a
     network that takes ``class_labels``; None trains without classes.
 
@@ -44,6 +48,9 @@ class Problem:
     path: AbstractPath
     predicts: str
     drop: float | None = None
+    coupling: AbstractCoupling = field(default_factory=Independent)
+    times: AbstractTimes = field(default_factory=Even)
+    penalty: AbstractPenalty = field(default_factory=Squared)
 
     def __post_init__(self):
         nearest("predicts", self.predicts, get_args(Predicts))
@@ -59,6 +66,7 @@ class Problem:
             )
         if self.drop is not None and not self.target.labels:
             raise ValueError(f"target {self.target.name!r} has no classes to train on; leave them out")
+        self.coupling.check(self.target, self.drop is not None)
 
     @property
     def unlabelled(self) -> int | None:
@@ -66,13 +74,11 @@ class Problem:
         return None if self.drop is None else len(self.target.labels)
 
     def batch(self, n: int, generator: torch.Generator, device: str = "cpu") -> Batch:
-        """Fresh exact samples, noised; all randomness comes from ``generator`` (on the CPU)."""
-        seed = int(torch.randint(SEEDS, (), generator=generator))
-        clean, classes = self.target.labelled(n, seed)
-        noise = torch.randn(clean.shape, generator=generator)
-        t = (torch.arange(n) + torch.rand(n, generator=generator)) / n
+        """Pairs of sample and noise, mixed; all randomness comes from ``generator`` (on the CPU)."""
+        clean, noise, classes = self.coupling.pairs(self.target, n, generator)
+        t = self.times.at((torch.arange(n) + torch.rand(n, generator=generator)) / n)
         kept = None
-        if self.drop is not None:
+        if self.drop is not None and classes is not None:
             kept = torch.rand(n, generator=generator) >= self.drop
             kept = torch.where(kept, classes, len(self.target.labels)).to(device)
         level = self.path.at(t.reshape(-1, *[1] * (clean.dim() - 1)))
@@ -87,9 +93,9 @@ class Problem:
         return noise if self.predicts == "noise" else level.alpha * noise - level.sigma * clean
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
-        """Squared error, summed over coordinates, mean over the batch."""
+        """The penalty of what the network says, mean over the batch."""
         if batch.classes is None:
             said = network(batch.x, batch.t)
         else:
             said = network(batch.x, batch.t, class_labels=batch.classes)
-        return (said - batch.answer).square().sum() / len(batch.x)
+        return self.penalty.mean(said - batch.answer)

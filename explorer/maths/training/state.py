@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 MOST_BYTES = 1 << 30
+_BEFORE = {"coupling": "independent", "times": "Even()", "penalty": "Squared()"}
+"""What runs were that were saved before these could be chosen."""
 
 
 def save_state(file: Path, run: "Run") -> None:
@@ -39,7 +41,7 @@ def load_state(file: Path, run: "Run") -> None:
     """
     header, tensors = _read(file)
     ours = _identity(run)
-    for name, theirs in header["run"].items():
+    for name, theirs in (_BEFORE | header["run"]).items():
         if theirs != ours.get(name):
             raise ValueError(
                 f"{file.name!r} holds an unfinished run with {name} {theirs!r}, and this one has {ours.get(name)!r}; "
@@ -78,6 +80,9 @@ def _identity(run: "Run") -> dict[str, object]:
         "path": repr(problem.path),
         "predicts": problem.predicts,
         "drop": problem.drop,
+        "coupling": problem.coupling.identity,
+        "times": repr(problem.times),
+        "penalty": repr(problem.penalty),
         "steps": schedule.steps,
         "batch": schedule.batch,
         "learning rate": schedule.learning_rate,
