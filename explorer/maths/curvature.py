@@ -20,7 +20,9 @@ from explorer.maths.dimension import principal
 from explorer.maths.fields import AbstractField
 from explorer.maths.motion import Motion, Placed, in_coordinates, motion_of
 from explorer.maths.paths import AbstractPath, as_path
+from explorer.maths.reference import precise
 from explorer.maths.samplers import record
+from explorer.maths.samplers.base import draw_noise
 from explorer.maths.trajectory import Trajectory
 
 STILL = 1e-9
@@ -116,7 +118,7 @@ def curvature(
 ) -> Curvature:
     """How the paths of a run, those that a field makes, or a motion bend.
 
-    A field is walked in float64 by ``sampler`` with ``steps`` steps that are even in the angle of noise to data; its
+    A field is walked by ``sampler`` (in float64 where its module can) with ``steps`` steps that are even in the angle of noise to data; its
     curvature is Frenet's, from one JVP a moment. A run is measured as it is: curvature is that of the circle through
     three neighbouring states (Menger), or Frenet's where its ``field`` is given. ``rows`` asks the field about the
     first samples only. ``coordinates`` are those of a path by name; None means those that the run was made in. Moments
@@ -126,10 +128,10 @@ def curvature(
         ValueError: one sentence, for fewer than three moments, states that are not finite, or unknown coordinates.
     """
     if isinstance(thing, AbstractField):
-        given: dict[str, Any]
         grid = even_angles(thing.path, steps, getattr(thing, "latest", 1.0))
-        given = {"noise": noise.double()} if noise is not None else {"n": n, "dtype": torch.float64}
-        run = record(thing, sampler, grid=grid, seed=seed, **given)
+        if noise is None:
+            noise = draw_noise(n, thing.shape, seed, torch.float64)
+        run = record(thing, sampler, grid=grid, seed=seed, noise=precise(thing, noise))
         thing = motion_of(run, thing, rows)
     elif isinstance(thing, Trajectory):
         thing = motion_of(thing, field, rows)

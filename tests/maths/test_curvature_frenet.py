@@ -149,6 +149,14 @@ def test_one_jvp_a_moment_and_a_check_of_the_first():
     assert Counted.calls == 10 + 5
 
 
+def test_a_module_of_one_type_is_walked_in_its_own():
+    linear = torch.nn.Linear(2, 2, bias=False)
+    field = ex.NetworkField(lambda x, t: linear(x), path="linear", predicts="velocity", shape=(2,))
+    bend = curvature(field, n=4, steps=6)
+    assert bend.curvature.dtype == torch.float64
+    assert "recorded in float32" in bend.note
+
+
 def test_rows_ask_about_the_first_samples_only():
     field = ex.target("two_moons").field("linear")
     bend = curvature(field, n=20, steps=12, rows=4)

@@ -15,8 +15,8 @@ from explorer.maths.trajectory import Trajectory
 
 CELLS = {"nx": 48, "ny": 40}
 MOMENTS = 16
-LOOP_RADIUS, LOOP_POINTS = 0.1, 16
-"""Of the circles, in units of x as the model sees it."""
+LOOP_RADIUS, LOOP_POINTS = 0.5, 32
+"""Of the circles: radius in standard deviations of the noise, for a score bends within one of them; and places."""
 NEAR = 0.22
 """A place counts where a sample is at least this near, as drawn: elsewhere no path ever asks the field."""
 
@@ -69,12 +69,17 @@ def _values(plan: Plan, pane: PaneRecord, field: AbstractField, frame: int) -> T
 def _asked(plan: Plan, pane: Pane, field: AbstractField, x: Tensor, t: float) -> Tensor:
     match plan.state.colour:
         case "loop":
-            return loop_work(field, x, LOOP_RADIUS, t, points=LOOP_POINTS).relative
+            return loop_work(field, x, loop_radius(field, t), t, points=LOOP_POINTS).relative
         case "error":
             exact = plan.exact(pane)
             assert exact is not None, "the choice is offered where a target is known"
             return velocity_error(field, exact, x, t)
     return asymmetry(field, x, t).value
+
+
+def loop_radius(field: AbstractField, t: float) -> float:
+    """Of the circles at a time, in units of x."""
+    return LOOP_RADIUS * float(field.path.at(t).sigma)
 
 
 def cells_of(box: tuple[float, float, float, float]) -> Tensor:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from explorer.labs.curvature.maps import LOOP_POINTS, LOOP_RADIUS, MOMENTS, moments_of
+from explorer.labs.curvature.maps import LOOP_POINTS, MOMENTS, loop_radius, moments_of
 from explorer.labs.curvature.paths import pane_key
 from explorer.labs.curvature.plan import Plan, dtype_of
 from explorer.labs.curvature.record import Checks, CurvatureLabRecord, PaneRecord, Solving
@@ -82,7 +82,7 @@ def _checks(plan: Plan, pane: PaneRecord) -> Iterator[Checks]:
         found["shares"].append(run.shares[frame])
         found["asymmetry"].append(bent.value.double().nanmedian())
         if plan.is_plane:
-            work = loop_work(field, x, LOOP_RADIUS, t, points=LOOP_POINTS)
+            work = loop_work(field, x, loop_radius(field, t), t, points=LOOP_POINTS)
             found["loop"].append(work.relative.double().abs().nanmedian())
         if exact is not None:
             found["error"].append(velocity_error(field, exact, x, t).double().square().mean().sqrt())
