@@ -118,11 +118,12 @@ def curvature(
 ) -> Curvature:
     """How the paths of a run, those that a field makes, or a motion bend.
 
-    A field is walked by ``sampler`` (in float64 where its module can) with ``steps`` steps that are even in the angle of noise to data; its
-    curvature is Frenet's, from one JVP a moment. A run is measured as it is: curvature is that of the circle through
-    three neighbouring states (Menger), or Frenet's where its ``field`` is given. ``rows`` asks the field about the
-    first samples only. ``coordinates`` are those of a path by name; None means those that the run was made in. Moments
-    with more noise than the coordinates know are left out (``shares[0]`` says where the measured part begins).
+    A field is walked by ``sampler`` (in float64 where its module can) with ``steps`` steps that are even in the angle
+    of noise to data; its curvature is Frenet's, from one JVP a moment. A run is measured as it is: curvature is that of
+    the circle through three neighbouring states (Menger), or Frenet's where its ``field`` is given. ``rows`` asks the
+    field about the first samples only. ``coordinates`` are those of a path by name; None means those that the run was
+    made in. Moments with more noise than the coordinates know are left out (``shares[0]`` says where the measured part
+    begins).
 
     Raises:
         ValueError: one sentence, for fewer than three moments, states that are not finite, or unknown coordinates.

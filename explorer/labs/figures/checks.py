@@ -17,8 +17,8 @@ HINTS = {
     "truncation": "Half the size of d²x/dt² along the path: an Euler step of length h in t errs by h² times this. "
     "It depends on the coordinates and on their time: it is what a sampler feels.",
     "asymmetry": "|J - Jᵀ| / |J| of the score's Jacobian (Frobenius norms), 0 to 2. A gradient field has 0.",
-    "loop": f"Work of the score around a circle of radius {LOOP_RADIUS:g} sigma(t), over the path integral of its size. "
-    "A gradient field does none.",
+    "loop": f"Work of the score around a circle of radius {LOOP_RADIUS:g} sigma(t), over the path integral of its "
+    "size. A gradient field does none.",
     "error": "Distance of the model's velocity from the exact one, at the same place and time, in units of x per t.",
 }
 
