@@ -3,7 +3,7 @@
 import moons
 import numpy as np
 import pytest
-from inks import STEPS, canvas, crossing, level_paths, place, viridis, weight
+from inks import GROUNDS, STEPS, canvas, crossing, level_paths, place, viridis, weight
 from test_stage_live import data, opened, pause, press, put, say
 
 from explorer.stage import Feed, pack

@@ -40,7 +40,7 @@ function ticksX(chart) {
   const high = Math.max(from, to);
   if (chart.other) return niceTicks(low, high, 3).filter((value) => chart.other === "seconds" || Number.isInteger(value));
   const own = [...new Set(chart.lines.flatMap((line) => line.x))].filter((x) => x >= low && x <= high).sort((a, b) => a - b);
-  if (chart.chart.x_log) return own.length > 0 && own.length <= 5 ? own : logTicks(low, high, 5);
+  if (chart.chart.x_log) return own.length > 2 && own.length <= 5 ? own : logTicks(low, high, 5);
   const counted = own.length > 0 && own.every(Number.isInteger);
   if (counted && own.length <= 7) return own;
   return niceTicks(low, high, 4).filter((value) => !counted || Number.isInteger(value));
