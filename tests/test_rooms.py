@@ -67,8 +67,12 @@ FORBIDDEN = {
     r"trust_remote_code": "no remote code",
     r"0\.0\.0\.0": "no address but the one that was asked for",
     r"https?://(cdn|unpkg|esm\.sh|fonts\.g)": "no CDN",
+    r"func\.jvp\(|func import .*jvp|jacfwd": "forward derivatives go through explorer.maths.forward, thread by thread",
 }
-REASONS = {("explorer/app/server.py", r"0\.0\.0\.0"): "what `--host` may name; the default is 127.0.0.1"}
+REASONS = {
+    ("explorer/app/server.py", r"0\.0\.0\.0"): "what `--host` may name; the default is 127.0.0.1",
+    ("explorer/maths/forward.py", r"func\.jvp\(|func import .*jvp|jacfwd"): "the one place",
+}
 """(file, pattern) -> why it may stand there."""
 
 

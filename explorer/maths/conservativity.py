@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from explorer.maths.fields import AbstractField
+from explorer.maths.forward import jvp
 from explorer.maths.samplers.base import checked_states
 from explorer.maths.shapes import PerSample, Points
 
@@ -147,7 +148,7 @@ def _columns(field: AbstractField, few: Tensor, t: float) -> tuple[Column, str]:
 
 def _by_jvp(field: AbstractField, x: Tensor, t: float, direction: Tensor) -> Tensor:
     with torch.no_grad():
-        both: tuple[Tensor, ...] = torch.func.jvp(lambda y: field(y, t).score, (x,), (direction,))
+        both: tuple[Tensor, Tensor] = jvp(lambda y: field(y, t).score, (x,), (direction,))
     return both[1] + 0.0 * both[0]  # a NaN that depends on nothing has a derivative of 0
 
 

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from scipy.interpolate import CubicSpline
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from explorer.maths.fields import AbstractField
+from explorer.maths.forward import jvp
 from explorer.maths.paths import AbstractPath, Level, as_path
 from explorer.maths.samplers.registry import SAMPLERS
 from explorer.maths.trajectory import Trajectory
@@ -159,9 +159,8 @@ def clean_rate(field: AbstractField, x: Tensor, t: float, velocity: Tensor) -> t
     """
     times = x.new_full((len(x),), t)
     try:
-        # Fused attention has no forward derivative; the plain formula has.
-        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
-            rate: Tensor = torch.func.jvp(
+        with torch.no_grad():
+            rate: Tensor = jvp(
                 lambda state, moment: field(state, moment).denoised,
                 (x, times),
                 (velocity.to(x), torch.ones_like(times)),
@@ -256,5 +255,5 @@ def second_rates(path: AbstractPath, t: Tensor) -> tuple[Tensor, Tensor]:
         level = path.at(moment)
         return torch.as_tensor(level.alpha_rate), torch.as_tensor(level.sigma_rate)
 
-    bends: tuple[Tensor, Tensor] = torch.func.jvp(rates, (t,), (torch.ones_like(t),))[1]
+    bends: tuple[Tensor, Tensor] = jvp(rates, (t,), (torch.ones_like(t),))[1]
     return bends

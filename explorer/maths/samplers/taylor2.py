@@ -20,6 +20,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from explorer.maths.forward import jvp
 from explorer.maths.samplers.base import AbstractSampler, CountedField
 from explorer.maths.shapes import Points
 
@@ -69,4 +70,5 @@ def _change_of_clean(field: CountedField, x: Points, t: float, t_next: float) ->
 def _tangent(field: CountedField, x: Points, t: float, slope: Points) -> Points:
     times = x.new_full((len(x),), t)
     ask = lambda x, t: field.field(x, t).denoised  # noqa: E731 # past the count: its dual tensors must not be kept
-    return torch.func.jvp(ask, (x, times), (slope, torch.ones_like(times)))[1]
+    change: Points = jvp(ask, (x, times), (slope, torch.ones_like(times)))[1]
+    return change
