@@ -27,7 +27,7 @@ class StageView(pn.custom.AnyWidgetComponent):
     group = param.String("")
     theme: Any = param.Selector(default="auto", objects=["auto", "light", "dark"])
     status = param.String('{"kind": "empty", "text": ""}')
-    layers = param.String('["target", "particles", "paths", "clean"]')
+    layers = param.String('["target", "map", "particles", "paths", "clean"]')
 
     def __init__(self, feed: Feed | None = None, **params: Any) -> None:
         super().__init__(**params)
