@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.slow]
 
 TOKEN = secrets.token_hex(16)
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_scrub.ipynb"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NOTEBOOK, BENDS = NOTEBOOKS / "01_scrub.ipynb", NOTEBOOKS / "02_curvature.ipynb"
 FLAGS = (
     "--no-browser",
     "--ip=127.0.0.1",
@@ -73,7 +75,8 @@ def lab(tmp_path_factory):
     """A JupyterLab over a copy of the notebook, with folders of its own; gives its address and what it looked up."""
     home = tmp_path_factory.mktemp("lab")
     (home / "work").mkdir()
-    shutil.copy(NOTEBOOK, home / "work")
+    for file in (NOTEBOOK, BENDS):
+        shutil.copy(file, home / "work")
     (home / "watch").mkdir()
     (home / "watch" / "sitecustomize.py").write_text(WATCH)
     folders = {f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
@@ -114,7 +117,14 @@ def run_command(page, name: str, **options) -> None:
 
 @pytest.fixture(scope="module")
 def notebook(browser, lab, request):
-    """The notebook, every cell of it run; the whole visit must ask for nothing outside and log no error of ours."""
+    """The first notebook, every cell of it run."""
+    with visited(browser, lab, request, NOTEBOOK, STAGES) as page:
+        yield page
+
+
+@contextmanager
+def visited(browser, lab, request, file, stages):
+    """A notebook, every cell of it run; the whole visit must ask for nothing outside and log no error of ours."""
     address, home = lab
     context = browser.new_context(
         viewport={"width": 1360, "height": 4600}
@@ -123,14 +133,14 @@ def notebook(browser, lab, request):
     page.set_default_timeout(120_000)
     ours = request.config.pluginmanager.get_plugin(str(Path(__file__).with_name("conftest.py")))
     away, wrong = ours.guard(context, page)
-    page.goto(f"{address}/lab/tree/{NOTEBOOK.name}?reset&token={TOKEN}")
+    page.goto(f"{address}/lab/tree/{file.name}?reset&token={TOKEN}")
     page.wait_for_function("() => window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')")
     page.wait_for_function(
         "() => jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'"
     )
     run_command(page, "application:toggle-left-area")
     run_command(page, "notebook:run-all-cells")
-    for stage in range(STAGES):
+    for stage in range(stages):
         page.wait_for_function(WHOLE, arg=stage)
     page.wait_for_function(
         "() => [...document.querySelectorAll('.ex-line')].every((n) => n.textContent.includes('seed'))"
@@ -303,3 +313,27 @@ def test_clearing_the_outputs_leaves_no_stage(notebook):
     run_command(notebook, "notebook:clear-all-cell-outputs")
     notebook.wait_for_function("() => !document.querySelector('.exs')")
     assert notebook.evaluate("() => globalThis[Symbol.for('explorer.stage.v1')]?.size ?? 0") == 0
+
+
+def test_the_curvature_notebook_runs_and_answers_the_hand(browser, lab, request):
+    with visited(browser, lab, request, BENDS, 1) as page:
+        outputs = page.locator(STDOUT).all_inner_texts()
+        cells = json.loads(BENDS.read_text())["cells"]
+        kept = [
+            "".join(out["text"]) for cell in cells if cell["cell_type"] == "code" for out in cell["outputs"]
+        ]
+        assert [text.split() for text in outputs] == [text.split() for text in kept]
+        assert page.locator(FAULTS).count() == 0
+        assert page.locator(".exs-title").all_inner_texts() == ["MLP, linear path", "MLP, reflow once"]
+        before = page.evaluate(PIXELS, 0)
+        page.get_by_role("slider", name="sampler time").first.press("Home")
+        still(page)
+        assert page.evaluate(PIXELS, 0) != before
+        run = run_of(page)
+        page.locator(".ex-rail select").nth(4).select_option(label="Variance exploding (EDM)")
+        await_new_run(page, run)
+        row = page.locator(".exs-numbers tr").filter(has=page.get_by_text("from noise share", exact=True))
+        page.wait_for_function("(node) => node.innerText.includes('0.988')", arg=row.element_handle())
+        page.get_by_role("tab", name="Solvers").click()
+        assert page.get_by_text("Error against evals", exact=True).is_visible()
+        assert page.locator(".js-plotly-plot, .jp-RenderedPlotly").count() >= 1
