@@ -67,7 +67,7 @@ def test_straightness_is_what_the_card_says_from_other_noise(name):
 @pytest.mark.parametrize("name", TAUGHT)
 def test_few_evals_serve_a_straight_field_and_many_lose_little(name):
     own, plain = figures(name), figures(f"{CATALOGUE[name].target}/linear")
-    assert own["w2_at_8_evals"] < 0.95 * plain["w2_at_8_evals"]
+    assert own["w2_at_8_evals"] < 0.8 * plain["w2_at_8_evals"]
     assert own["w2"] < plain["w2"] + 0.02
     assert own["w2_at_1_eval"] < 0.25
 
