@@ -117,7 +117,7 @@ def test_the_definition_shows_on_hover_and_on_focus(bench):
 
 
 OVERLAPS = """() => {
-  const words = ".exs-title, .exs-note, .exs-legend li, .exs-fact, .exs-scale-name, .exs-ramp";
+  const words = ".exs-title, .exs-note, .exs-legend li, .exs-fact, .exs-draw, .exs-scale-name, .exs-ramp";
   const numbers = ".exs-scale-numbers span, .exs-scale-numbers b";
   const boxes = [...document.querySelectorAll(`${words}, ${numbers}`)]
     .map((node) => [node.textContent || node.className, node.getBoundingClientRect()])
@@ -143,18 +143,20 @@ OUTSIDE = """() => [...document.querySelectorAll(".exs-pane")].flatMap((pane) =>
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("draws", [False, True])
 @pytest.mark.parametrize("size", [(1440, 900), (1024, 700), (780, 700)])
-def test_three_panes_have_room_for_their_words(export, page, size, theme):
-    page.set_viewport_size({"width": size[0], "height": size[1]})
+def test_three_panes_have_room_for_their_words(bench, size, theme, draws):
     feed = coloured(3, top=20.0)
     spec = feed.spec
     names = ("MLP", "MLP, reflow once", "MLP, reflow twice")
     axes = {"axes": ["along the chord", "off the chord"], "show_axes": True, "note": "64 steps, 127 evals"}
     panes = [{**pane, **axes, "label": name} for pane, name in zip(spec["panes"], names, strict=True)]
-    feed.amend(panes=panes)
+    feed.amend(panes=panes, can_draw=draws)
     runs = {pane["run"]: role for pane, role in zip(panes, ("state", "second", "third"), strict=True)}
     feed.charts = moons.charts(runs, STEPS)
-    page = export(feed, theme=theme)
+    page = bench(*size)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    opened(page, "a", feed, theme=theme)
     canvases = [node.bounding_box() for node in page.locator(".exs-canvas").all()]
     assert len(canvases) == 3 and page.locator(".exs-scale").count() == 1
     assert page.evaluate(OVERLAPS) == []

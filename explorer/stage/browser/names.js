@@ -1,5 +1,7 @@
 // What names the lines of a chart: a word beside each, or a row of keys above the plot where words would collide.
 
+const ROOM = 9; // from the middle of a name to another line, in pixels
+
 // A place for the name of each line, or null where one of them has none that touches nothing.
 function namePlaces(chart) {
   const taken = (chart.chart.levels || []).filter((level) => level.label).map((level) => {
@@ -12,7 +14,7 @@ function namePlaces(chart) {
     if (place) taken.push(place);
     return place && { ...place, line };
   });
-  return places.every((place) => place && place.room >= 5) ? places : null;
+  return places.every((place) => place && place.room >= ROOM) ? places : null;
 }
 
 function isKnown(line) {
@@ -81,10 +83,10 @@ class Keys {
     this.node.replaceChildren();
     this.values = chart.lines.map((line) => {
       const item = make("li", "", this.node);
-      const mark = draw("svg", { viewBox: "0 0 18 10", "aria-hidden": "true" }, item);
+      const mark = draw("svg", { viewBox: "0 0 14 10", "aria-hidden": "true" }, item);
       const colour = chart.colour(line.role);
-      draw("path", { d: "M1 5h16", stroke: colour, "stroke-width": 1.8, "stroke-dasharray": line.dashed ? "4 3" : "none" }, mark);
-      if (line.ticks) draw("path", { d: stop(line.role, 9, 5), fill: colour }, mark);
+      draw("path", { d: "M0 5h14", stroke: colour, "stroke-width": 1.8, "stroke-dasharray": line.dashed ? "4 3" : "none" }, mark);
+      if (line.ticks) draw("path", { d: stop(line.role, 7, 5), fill: colour }, mark);
       make("span", "", item, brief(line.label || "")).title = line.label || "";
       return make("output", "", item);
     });

@@ -134,6 +134,7 @@ class Sketch {
     const wanted = Boolean(spec.can_draw) && panes.length > 0;
     if (!wanted) this.toggle.remove();
     else if (this.toggle.parentNode !== panes[0].captions.heading) panes[0].captions.heading.append(this.toggle);
+    panes.forEach((pane, i) => pane.captions.heading.classList.toggle("exs-drawable", wanted && i === 0));
     if (!wanted && this.open) this.hide();
     if (this.open) this.resize();
   }

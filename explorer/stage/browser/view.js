@@ -22,34 +22,40 @@ function spaceOf(place, spot) {
   return [(spot[0] - place[1]) / place[0], (spot[1] - place[3]) / place[2]];
 }
 
-// Few faint lines at round places, each with its number: the same places whatever the cursor. The axes may be named
-// at their ends: the first word at the right of the bottom row, the second under the head at the left.
-function drawGrid(context, { width, height, dpr, place }, theme, [along, across] = [], head = 0) {
+// Few faint lines at round places: the same places whatever the cursor.
+function drawGrid(context, { width, height, dpr, place }, theme, axes = [], head = 0) {
   const [left, top] = spaceOf(place, [0, 0]);
   const [right, bottom] = spaceOf(place, [width, height]);
   const step = niceStep(clamp(width / 4, 70 * dpr, 150 * dpr) / place[0]);
   const line = Math.max(1, Math.round(dpr));
+  const columns = roundPlaces(left, right, step).map((x) => [x, Math.round(x * place[0] + place[1])]);
+  const rows = roundPlaces(bottom, top, step).map((y) => [y, Math.round(y * place[2] + place[3])]);
+  context.fillStyle = theme.grid;
+  for (const [, at] of columns) context.fillRect(at, 0, line, height);
+  for (const [, at] of rows) context.fillRect(0, at, width, line);
+  context.fillStyle = theme.muted;
   context.font = `${10.5 * dpr}px system-ui, sans-serif`;
   context.textBaseline = "bottom";
-  context.textAlign = "center";
+  numberGrid(context, { width, height, dpr }, columns, rows, axes, Math.max(headRoom(width, dpr), head));
+}
+
+// The number of each line. The axes may be named at their ends: the first word at the right of the bottom row, the
+// second under the head at the left.
+function numberGrid(context, { width, height, dpr }, columns, rows, [along, across], head) {
   const free = width - (along ? context.measureText(along).width + 32 * dpr : 30 * dpr);
-  const upper = across ? Math.max(headRoom(width, dpr), head) + 22 * dpr : Math.max(62 * dpr, head + 6 * dpr);
-  for (let x = Math.ceil(left / step) * step; x < right; x += step) {
-    const at = Math.round(x * place[0] + place[1]);
-    context.fillStyle = theme.grid;
-    context.fillRect(at, 0, line, height);
-    context.fillStyle = theme.muted;
-    if (at > 40 * dpr && at < free) context.fillText(tickWord(Number(x.toPrecision(9))), at, height - 5 * dpr);
-  }
+  const upper = across ? head + 22 * dpr : Math.max(62 * dpr, head + 6 * dpr);
+  const word = (value) => tickWord(Number(value.toPrecision(9)));
+  context.textAlign = "center";
+  for (const [x, at] of columns) if (at > 40 * dpr && at < free) context.fillText(word(x), at, height - 5 * dpr);
   context.textAlign = "left";
-  for (let y = Math.ceil(bottom / step) * step; y < top; y += step) {
-    const at = Math.round(y * place[2] + place[3]);
-    context.fillStyle = theme.grid;
-    context.fillRect(0, at, width, line);
-    context.fillStyle = theme.muted;
-    if (at > upper && at < height - 26 * dpr) context.fillText(tickWord(Number(y.toPrecision(9))), 6 * dpr, at - 2 * dpr);
-  }
+  for (const [y, at] of rows) if (at > upper && at < height - 26 * dpr) context.fillText(word(y), 6 * dpr, at - 2 * dpr);
   if (across) context.fillText(across, 6 * dpr, upper - 10 * dpr);
   context.textAlign = "right";
   if (along) context.fillText(along, width - 8 * dpr, height - 5 * dpr);
+}
+
+function roundPlaces(low, high, step) {
+  const places = [];
+  for (let at = Math.ceil(low / step) * step; at < high; at += step) places.push(at);
+  return places;
 }
