@@ -1,0 +1,257 @@
+"""How large a step of a module's parameters is, in the radius of each sample, and what the same product tells beside.
+
+``r`` bounds predicted logit movement: every logit difference moves by at most ``pi r`` where logits are linear along
+the step. It is neither necessary nor sufficient for descent. The certificate of descent comes from generalised
+self-concordance, ``|K'''| <= spread K''``: up to ``ln(1 + g spread / kappa) / spread`` the loss of linearised logits
+falls. Nothing here sees the curvature of the logits themselves; the secant's r beside the JVP's does.
+
+Source: Sao 2026, arXiv:2603.13552 (r). Where we differ: the certificate, and r from the real step of the parameters.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from explorer.maths.names import nearest
+from explorer.maths.softmax.radius import Radius, radius
+from explorer.maths.softmax.rows import Head, Loss, Told, told
+from explorer.maths.softmax.speeds import Motion, Named, batch_size, motions
+
+CHUNK = 1024
+"""Inputs asked at once."""
+KEPT = 1 << 23
+"""Most numbers for which logits and speeds stay on the record."""
+PARTS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 8.0)
+"""Parts of the step at which the linearised loss is told."""
+SENTENCES = {
+    "ok": "",
+    "no rows": "no sample has a loss: the radius is infinite because nothing was asked",
+    "NaN": "a logit or its speed is NaN: this step has no radius and must not be taken",
+    "infinite": "a logit's speed is infinite: the radius is 0",
+    "not applicable": "this loss has no softmax and no radius, which does not mean that the step is safe",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class StepRadius:
+    """A step in units of its radii; rows are samples, or positions of a sequence, that the loss counts. Float64.
+
+    ``r`` [m] largest predicted change of a logit difference over pi (a soft cap's poles may raise it); ``places`` [m]
+    positions of the rows in the module's output, classes apart. ``g``, ``kappa``: minus the slope of the mean loss and
+    the bend that the softmax gives it, both for one whole step; without targets g is NaN and kappa that of the mean
+    ``log sum exp``. ``losses`` [q] of the linearised logits at the parts ``at`` [q] of the step.
+    ``flips`` [m] whether linear logits change the top class by the end; ``absorbed`` the share of rows whose label has
+    probability 1 in their own type, where g and r are 0 although nothing is safe. ``status`` is ok, no rows, NaN,
+    infinite or not applicable, and ``text`` its sentence. ``by`` says how the speeds were found.
+    """
+
+    r: Tensor
+    places: Tensor
+    g: float
+    kappa: float
+    at: Tensor
+    losses: Tensor
+    flips: Tensor
+    absorbed: float
+    status: str
+    by: str
+    logits: Tensor | None
+    speeds: Tensor | None
+
+    @property
+    def text(self) -> str:
+        """The sentence to show; empty when all is well."""
+        return SENTENCES[self.status]
+
+    @property
+    def r_max(self) -> float:
+        """The largest r: 0 for no rows, NaN if any is NaN."""
+        return self.quantile(1.0)
+
+    @property
+    def r_99(self) -> float:
+        """The r that one row in a hundred exceeds: comparable across batch sizes, as the largest is not."""
+        return self.quantile(0.99)
+
+    @property
+    def r_50(self) -> float:
+        """The median r."""
+        return self.quantile(0.5)
+
+    def quantile(self, part: float) -> float:
+        """The r that ``part`` of the rows stay within, between rows linear; NaN if any is NaN."""
+        if not len(self.r):
+            return 0.0 if self.status == "no rows" else math.nan
+        if bool(self.r.isnan().any()):
+            return math.nan
+        ranked, spot = self.r.sort().values, part * (len(self.r) - 1)
+        low, high = float(ranked[math.floor(spot)]), float(ranked[math.ceil(spot)])
+        return (
+            low if low == high or spot == math.floor(spot) else low + (spot - math.floor(spot)) * (high - low)
+        )
+
+    @property
+    def rho(self) -> float:
+        """``1 / r_max``: the proved lower bound of the batch's radius, in steps; inf where nothing moves."""
+        return math.inf if self.r_max == 0 else 1.0 / self.r_max
+
+    @property
+    def binding(self) -> int | None:
+        """The position of the row with the largest r, or of a NaN; None without rows."""
+        return int(self.places[self.r.argmax()]) if len(self.r) else None
+
+    @property
+    def descent(self) -> float:
+        """Parts of the step up to which the mean loss of linear logits surely falls; 0 where it rises at once."""
+        spread = math.pi * self.r_max
+        if math.isnan(self.g) or math.isnan(spread) or math.isnan(self.kappa):
+            return math.nan
+        if self.g <= 0 or math.isinf(spread):
+            return 0.0
+        if self.kappa == 0:
+            return math.inf
+        return self.g / self.kappa if spread == 0 else math.log1p(self.g * spread / self.kappa) / spread
+
+    @property
+    def parabola(self) -> float:
+        """``2 g / kappa``: where the loss would be back at its start if it bent as at 0; inf without a bend."""
+        return 2.0 * self.g / self.kappa if self.kappa else math.copysign(math.inf, self.g)
+
+    @cached_property
+    def radius(self) -> Radius:
+        """All radii of the rows, each worked out when first read.
+
+        Raises:
+            ValueError: when the batch was too large to keep its logits.
+        """
+        if self.logits is None or self.speeds is None:
+            raise ValueError(f"logits of more than {KEPT} numbers are not kept; ask about fewer inputs")
+        return radius(self.logits, self.speeds)
+
+
+def step_radius(
+    module: nn.Module,
+    inputs: Any,
+    displacement: Named,
+    targets: Tensor | None = None,
+    *,
+    loss: nn.Module | None = None,
+    temperature: float = 1.0,
+    soft_cap: float | None = None,
+    class_dim: int = -1,
+    at: Sequence[float] = PARTS,
+    by: str = "jvp",
+    chunk: int = CHUNK,
+    start: Named | None = None,
+) -> StepRadius:
+    """How large the step ``displacement`` (by names of ``named_parameters``; none: not moved) is for a batch.
+
+    ``inputs`` is a tensor [n, ..], a tuple or a dict of them; the module gives logits with classes along ``class_dim``.
+    ``targets`` are labels or shares of the classes; ``loss`` is a ``torch.nn.CrossEntropyLoss`` (also when None) or
+    ``BCEWithLogitsLoss`` and brings label smoothing, class weights and ignored labels. The loss sees the logits over
+    ``temperature`` and through ``soft_cap * tanh(logits / soft_cap)``. ``start`` are parameters to start from in place
+    of the module's own. One product in forward mode; ``by="secant"`` takes the change over the whole step instead.
+
+    Raises:
+        ValueError: for a displacement, targets or options that do not fit.
+    """
+    step = _checked_step(module, displacement)
+    parts = torch.tensor(list(at), dtype=torch.float64)
+    if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+        raise ValueError(f"`chunk` must be a whole number of at least 1; got {chunk!r}")
+    if loss is not None and not isinstance(loss, Loss):
+        return _empty("not applicable", parts)
+    head = Head(loss or nn.CrossEntropyLoss(), temperature, soft_cap, class_dim)
+    if not all(bool(value.isfinite().all()) for value in step.values()):
+        return _empty("NaN", parts)
+    _check_targets(inputs, targets)
+    tally = _Tally(head, parts)
+    for place, motion in motions(module, inputs, step, start, by, chunk):
+        tally.add(motion, place, targets)
+    return tally.record()
+
+
+class _Tally:
+    """What the chunks of a batch add up to."""
+
+    def __init__(self, head: Head, at: Tensor):
+        self.head, self.at, self.by = head, at, ""
+        self.parts: list[tuple[Tensor, ...]] = []
+        self.sums: list[tuple[Told, float]] = []
+        self.positions = self.numbers = 0
+
+    def add(self, motion: Motion, place: slice, targets: Tensor | None) -> None:
+        rows = self.head.rows(motion.logits, motion.speeds, None if targets is None else targets[place])
+        one = told(rows, self.at.to(rows.logits))
+        r = torch.maximum(one.spread / math.pi, 1.0 / rows.poles)
+        self.parts.append(
+            (r, rows.places + self.positions, one.flips, rows.absorbed, rows.logits, rows.speeds)
+        )
+        self.sums.append((one, rows.norm))
+        self.positions += self.head.positions(motion.logits)
+        self.numbers += rows.logits.numel()
+        self.by = motion.by
+        if self.numbers > KEPT:
+            self.parts = [(*part[:4], part[4][:0], part[5][:0]) for part in self.parts]
+
+    def record(self) -> StepRadius:
+        r, places, flips, absorbed, logits, speeds = (
+            torch.cat([part[i] for part in self.parts]).cpu() for i in range(6)
+        )
+        norm = 1.0 if self.head.loss.reduction == "sum" else sum(norm for _, norm in self.sums)
+        norm = norm or math.nan
+        kept = self.numbers <= KEPT
+        status = "NaN" if bool(r.isnan().any()) else "infinite" if bool(r.isinf().any()) else "ok"
+        return StepRadius(
+            r=r,
+            places=places,
+            g=sum(one.g for one, _ in self.sums) / norm,
+            kappa=sum(one.kappa for one, _ in self.sums) / norm,
+            at=self.at,
+            losses=sum((one.losses.cpu() for one, _ in self.sums), torch.zeros_like(self.at)) / norm,
+            flips=flips,
+            absorbed=float(absorbed.double().mean()) if len(r) else 0.0,
+            status=status if len(r) else "no rows",
+            by=self.by,
+            logits=logits if kept else None,
+            speeds=speeds if kept else None,
+        )
+
+
+def _checked_step(module: nn.Module, displacement: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The step by the module's own names; a tied weight has several and moves once.
+
+    Raises:
+        ValueError: for a name or shape that is not the module's.
+    """
+    names = {
+        id(value): name for name, value in reversed(list(module.named_parameters(remove_duplicate=False)))
+    }
+    known = dict(module.named_parameters(remove_duplicate=False))
+    step = {}
+    for name, value in displacement.items():
+        own = known[nearest("displacement", name, known)]
+        if value.shape != own.shape:
+            raise ValueError(
+                f"`displacement` of {name!r} must be {list(own.shape)} like the parameter; got {list(value.shape)}"
+            )
+        step[names[id(own)]] = value.detach()
+    return step
+
+
+def _check_targets(inputs: Any, targets: Tensor | None) -> None:
+    if targets is not None and (targets.ndim == 0 or len(targets) != batch_size(inputs)):
+        raise ValueError(
+            f"`targets` must be [n, ..] for the {batch_size(inputs)} inputs; got {list(targets.shape)}"
+        )
+
+
+def _empty(status: str, at: Tensor) -> StepRadius:
+    none, blank = torch.zeros(0, dtype=torch.float64), torch.full_like(at, math.nan)
+    few = none.long()
+    return StepRadius(none, few, math.nan, math.nan, at, blank, few.bool(), math.nan, status, "", None, None)
