@@ -64,7 +64,8 @@ def repainted() -> None:
         page = chromium.new_page(viewport={"width": 1440, "height": 900})
         wait_for_server(page, port)
         page.goto(f"http://127.0.0.1:{port}/?lab=curvature&v=1")
-        page.get_by_text("curvature by").wait_for(timeout=120_000)  # the last line: all is computed
+        page.get_by_text("curvature by").wait_for(timeout=120_000)
+        page.wait_for_timeout(8000)  # studies of the fields, which come after the picture
         stage = page.locator(".exs").element_handle()
         for _ in range(3):
             for label, value in CHOICES:

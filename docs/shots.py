@@ -22,8 +22,15 @@ DASHBOARD = {
     "scrub_small": (1024, 700, "light", ""),
     "compare": (1440, 900, "light", "?v=1&lab=scrub&compare=1&steps=10&steps_2=19&at=0.05"),
     "digits": (1440, 900, "light", "?v=1&lab=scrub&target=digits&n=64&model=digits/unet&at=0.4"),
+    "curvature": (1440, 900, "light", "?v=1&lab=curvature&at=0.3"),
+    "curvature_solvers": (1440, 900, "light", "?v=1&lab=curvature&third=conditional"),
+    "curvature_small": (1024, 700, "dark", "?v=1&lab=curvature&colour=asymmetry&second=exact"),
 }
 """Name -> width, height, colour scheme, query."""
+TABS = {"curvature_solvers": "Solvers", "curvature_small": "Gradient?"}
+"""Name -> the tab of charts that is shown."""
+NOTEBOOKS = {"notebook": "01_scrub.ipynb", "notebook_curvature": "02_curvature.ipynb"}
+"""Name -> the notebook whose top is shown."""
 JUPYTER = [
     "--no-browser",
     "--ip=127.0.0.1",
@@ -38,12 +45,13 @@ JUPYTER = [
 
 def main() -> None:
     """All pictures, or those named on the command line."""
-    wanted = sys.argv[1:] or [*DASHBOARD, "notebook"]
+    wanted = sys.argv[1:] or [*DASHBOARD, *NOTEBOOKS]
     with browser() as chromium:
         if set(wanted) & set(DASHBOARD):
             _dashboard(chromium, [name for name in wanted if name in DASHBOARD])
-        if "notebook" in wanted:
-            _notebook(chromium)
+        for name in NOTEBOOKS:
+            if name in wanted:
+                _notebook(chromium, name)
 
 
 def _dashboard(chromium: Browser, names: list[str]) -> None:
@@ -55,11 +63,15 @@ def _dashboard(chromium: Browser, names: list[str]) -> None:
             page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
             page.goto(url + query)
             page.locator("[data-drawn]:not([data-drawn='0'])").first.wait_for(timeout=60_000)
-            page.wait_for_timeout(3000)
+            page.get_by_text("· seed").wait_for(timeout=120_000)
+            page.wait_for_timeout(6000 if name in TABS else 3000)
+            if name in TABS:
+                page.get_by_role("tab", name=TABS[name]).click()
+                page.wait_for_timeout(500)
             _save(page, name)
 
 
-def _notebook(chromium: Browser) -> None:
+def _notebook(chromium: Browser, name: str) -> None:
     port = free_port()
     with tempfile.TemporaryDirectory() as home:
         settings = {"JUPYTER_CONFIG_DIR": home, "JUPYTER_DATA_DIR": home, "JUPYTER_RUNTIME_DIR": home}
@@ -67,7 +79,7 @@ def _notebook(chromium: Browser) -> None:
         command = [sys.executable, "-m", "jupyterlab", *JUPYTER, *options]
         with _running(command, f"http://127.0.0.1:{port}/api", settings) as url:
             page = chromium.new_page(viewport={"width": 1440, "height": 1000})
-            page.goto(url.replace("/api", "/lab/tree/01_scrub.ipynb?reset"))
+            page.goto(url.replace("/api", f"/lab/tree/{NOTEBOOKS[name]}?reset"))
             page.wait_for_function(
                 "() => window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')"
             )
@@ -83,7 +95,7 @@ def _notebook(chromium: Browser) -> None:
             page.evaluate("() => void jupyterapp.commands.execute('notebook:move-cursor-up')")
             page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0; }")
             page.wait_for_timeout(1500)
-            _save(page, "notebook")
+            _save(page, name)
 
 
 def _save(page: Page, name: str) -> None:

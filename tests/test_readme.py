@@ -26,7 +26,7 @@ def test_every_link_and_picture_is_there():
 
 def test_the_notebook_lines_run_as_they_stand(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code = README.split("```python\n")[1].split("```")[0]
+    code = "\n".join(block.split("```")[0] for block in README.split("```python\n")[1:])
 
     class Module(torch.nn.Module):
         def forward(self, x, t):

@@ -18,14 +18,14 @@ def served():
 
 @pytest.fixture
 def lab(page, served):
-    """The lab over the default flow and its reflow, all studies done."""
+    """The lab over the default flow and its reflow."""
     page.goto(f"{served.root}{QUICK}")
     whole(page)
     return page
 
 
 def whole(page, words="curvature by"):
-    """Wait until the picture and all studies are there."""
+    """Wait until the picture is whole; studies of the fields come after it."""
     page.wait_for_selector(".exs[data-drawn]", timeout=30_000)
 
     def holds():
@@ -74,6 +74,7 @@ def test_the_tabs_hold_what_solvers_pay_and_steps_follow_the_error_to_keep(lab):
     lab.get_by_role("tab", name="Bends").focus()
     lab.keyboard.press("ArrowRight")
     assert lab.get_by_role("tab", name="Solvers").get_attribute("aria-selected") == "true"
+    lab.get_by_text("Uniform in t", exact=True).wait_for(timeout=30_000)
     steps = int(number(lab, "Uniform in t").split()[0])
     box = lab.get_by_label("Error to keep, number")
     box.fill("0.005")
@@ -90,6 +91,8 @@ def test_an_exact_field_is_a_gradient_field_on_the_page(page, served):
     page.goto(f"{served.root}{QUICK}&second=exact&colour=asymmetry")
     whole(page)
     page.get_by_role("tab", name="Gradient?").click()
+    page.get_by_text("velocity error", exact=True).wait_for(timeout=30_000)
+    until(page, lambda: number(page, "asymmetry", 1) != "–", 30)
     learned, exact = number(page, "asymmetry", 0), number(page, "asymmetry", 1)
     assert value(learned) > 1e-3
     assert value(exact) < 1e-12

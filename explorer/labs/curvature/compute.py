@@ -1,7 +1,7 @@
 """The Curvature lab's computation: paths first, then how they bend, then what was asked of their fields."""
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -48,12 +48,13 @@ def events(
         if paths.run.ended.kind != "done":
             break
     yield from _drawn(record)
-    if all(pane.paths.run.ended.kind == "done" for pane in record.panes) and len(record.panes) == len(
-        plan.panes
-    ):
-        record = yield from _studied(record, stop)
-    yield _status(record)
-    yield Done(record, footer_of(record))
+    status, is_whole = _status(record), len(record.panes) == len(plan.panes)
+    if status.kind == "done" and is_whole and state.colour in MAP_COLOURS:
+        yield from heat_blocks(record, heat_of, stop)
+    yield status
+    yield Done(record, footer_of(record))  # the picture is whole; what is asked of the fields comes after it
+    if status.kind == "done" and is_whole:
+        yield from _studied(record, status, stop)
 
 
 def bent(plan: Plan, pane: Pane, paths: Paths) -> PaneRecord:
@@ -81,12 +82,8 @@ def _drawn(record: CurvatureLabRecord) -> Iterator[Event]:
     yield Charts(charts_of(record))
 
 
-def _studied(
-    record: CurvatureLabRecord, stop: Callable[[], bool]
-) -> Generator[Event, None, CurvatureLabRecord]:
-    """The map that was asked for, then solvers and checks, each shown as it comes."""
-    if record.plan.state.colour in MAP_COLOURS:
-        yield from heat_blocks(record, heat_of, stop)
+def _studied(record: CurvatureLabRecord, status: Status, stop: Callable[[], bool]) -> Iterator[Event]:
+    """What solvers pay, and whether the fields are gradients: each shown as it comes, all of it in a last record."""
     shown = time.perf_counter()
     for study in (solved, checked):
         for part in study(record):
@@ -94,11 +91,11 @@ def _studied(
             if time.perf_counter() - shown > STUDY_EVERY:
                 yield Charts(charts_of(record))
                 shown = time.perf_counter()
-            yield Status("running", "studying the field")
+            yield status  # others have their turn, and a run that nobody wants any more ends here
             if stop():
                 break
     yield Charts(charts_of(record))
-    return record
+    yield Done(record, footer_of(record))
 
 
 def scale_of(record: CurvatureLabRecord) -> tuple[float, float]:
