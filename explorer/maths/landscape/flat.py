@@ -40,7 +40,7 @@ class FlatLoss:
     def __init__(self, loss: Loss, module: nn.Module, batch: Any):
         self.loss, self.batch = loss, batch
         self.module = _copied(module)
-        self.parts = _parts(self.module)
+        self.parts = _parts(module, self.module)
         self.start = self.flatten(self.module)
         self.place = self.start.clone()
         for part in self.parts:
@@ -102,9 +102,7 @@ class FlatLoss:
         if point is not None:
             self.place.copy_(point)
         with global_randomness_kept(self.place):
-            answer = self._answered()
-        self._leave_as_found()
-        return float(answer.detach().double().mean())
+            return self._mean()
 
     def values(self, points: Tensor) -> Tensor:
         """The mean losses [c] at ``points`` [c, P], all in one vmap; whatever torch cannot batch raises."""
@@ -162,10 +160,11 @@ class FlatLoss:
         Raises:
             ValueError: for a loss that is random, changes the module, or is no scalar or row of samples.
         """
-        first = self.value(self.start)
+        self.place.copy_(self.start)
+        with global_randomness_kept(self.place):  # around both, so that what is random differs
+            first, again = self._mean(), self._mean()
         if not torch.equal(self.place, self.start) and bool(torch.isfinite(self.start).all()):
             raise ValueError(_MOVED)
-        again = self.value(self.start)
         loose = torch.finfo(self.start.dtype).eps ** 0.75 * max(abs(first), abs(again))
         if abs(first - again) > loose:
             raise ValueError(
@@ -173,6 +172,11 @@ class FlatLoss:
                 "put dropout into eval mode and freeze the noise in the batch"
             )
         return again
+
+    def _mean(self) -> float:
+        answer = self._answered()
+        self._leave_as_found()
+        return float(answer.detach().double().mean())
 
     def _answered(self) -> Tensor:
         if not self._graph:
@@ -260,12 +264,13 @@ def _copied(module: nn.Module) -> nn.Module:
         ) from error
 
 
-def _parts(module: nn.Module) -> list[Part]:
+def _parts(module: nn.Module, twin: nn.Module) -> list[Part]:
     groups: dict[object, list[tuple[str, nn.Parameter]]] = {}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad and parameter.numel():
+            # Asked of the original: a copy no longer shares memory between parameters.
             same = (parameter.data_ptr(), parameter.shape, parameter.stride())
-            groups.setdefault(same, []).append((name, parameter))
+            groups.setdefault(same, []).append((name, twin.get_parameter(name)))
     kinds = {(str(tied[0][1].dtype), str(tied[0][1].device)) for tied in groups.values()}
     if len(kinds) != 1:
         got = ", ".join(f"{dtype} on {device}" for dtype, device in sorted(kinds)) or "none"

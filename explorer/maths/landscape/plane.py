@@ -2,8 +2,8 @@
 
 What each level finds at its new nodes, less what the level before predicted there (the hierarchical surplus), is an
 error estimate that costs nothing and was 2.5 to 35 times larger than the true error of the new level in the sheet's
-seven planes. It is shown with the picture and ends the refinement. Nodes lie on one lattice about the origin, and what is
-known of them is kept, so that a view panned or zoomed begins with what it shares.
+seven planes. It is shown with the picture and ends the refinement. Nodes lie on one lattice about the origin, and
+what is known of them is kept, so that a view panned or zoomed begins with what it shares.
 
 Source: Li et al. 2018, arXiv:1712.09913 (what is drawn); Bungartz and Griebel 2004 (surplus).
 """

@@ -19,9 +19,6 @@ from explorer.maths.landscape.flat import FlatLoss, Loss
 from explorer.maths.landscape.lanczos import Lanczos, random_vector
 from explorer.maths.landscape.operator import Hessian
 
-LOOKS = 4
-"""Products that look for copies of an eigenvalue; an outlying one shows in two or three."""
-
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
@@ -60,16 +57,18 @@ def converge(
     batch: Any,
     k: int = 5,
     *,
-    tolerance: float = 1e-2,
+    tolerance: float = 3e-3,
     most: int = 300,
+    looks: int = 4,
     seed: int = 0,
     warm: Spectrum | None = None,
 ) -> Iterator[Spectrum]:
     """The same as it converges: one record a product.
 
     Ends when every residual is at most ``tolerance`` times its eigenvalue (or a tenth of the largest, for small ones)
-    and no copy was overlooked, or after ``most`` products. ``warm`` begins from the vectors of an earlier answer, as
-    sharpness through a training does.
+    and ``looks`` more products found no copy, or after ``most``. Four find copies that stand well out of the rest of
+    the spectrum; one in its neighbourhood takes eight or more (0 saves them). ``warm`` begins from the vectors of an
+    earlier answer, as sharpness through a training does.
     """
     flat = FlatLoss(loss, module, batch)
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= flat.size:
@@ -81,14 +80,15 @@ def converge(
     if most < k:
         raise ValueError(f"`most` products must be at least k = {k}; got {most}; ask for more")
     begin = None if warm is None else flat.flatten(warm.vectors.sum(dim=0))
-    yield from top(Hessian(flat), k, tolerance, most, seed, begin)
+    yield from top(Hessian(flat), k, tolerance, most, looks, seed, begin)
 
 
 def top(
     hessian: Hessian,
     k: int,
-    tolerance: float = 1e-2,
+    tolerance: float = 3e-3,
     most: int = 300,
+    looks: int = 4,
     seed: int = 0,
     begin: Tensor | None = None,
 ) -> Iterator[Spectrum]:
@@ -101,16 +101,22 @@ def top(
         run.grow()
         found = _pairs(run, k, tolerance, hessian)
         done = run.complete or (found.converged and run.steps >= min(2 * k, hessian.size))
-        final = done and (k == 1 or run.complete)
+        final = done and found.converged and (k == 1 or looks == 0 or run.complete)
         yield replace(found, converged=final)
         if done:
             break
-    if found is not None and found.converged and k > 1 and not run.complete:
-        yield from _with_copies(hessian, found, k, tolerance, most, generator)
+    if found is not None and found.converged and k > 1 and looks > 0 and not run.complete:
+        yield from _with_copies(hessian, found, k, tolerance, most, looks, generator)
 
 
 def _with_copies(
-    hessian: Hessian, found: Spectrum, k: int, tolerance: float, most: int, generator: torch.Generator
+    hessian: Hessian,
+    found: Spectrum,
+    k: int,
+    tolerance: float,
+    most: int,
+    looks: int,
+    generator: torch.Generator,
 ) -> Iterator[Spectrum]:
     """Look beside the pairs that were found until nothing is above the last of them."""
     locked = found.vectors
@@ -123,7 +129,7 @@ def _with_copies(
             run.grow()
             beside = _pairs(run, k, tolerance, hessian)
             above = int((beside.eigenvalues > floor).sum())
-            looked = run.steps >= LOOKS and above == 0
+            looked = run.steps >= looks and above == 0
             settled = above > 0 and _settled(beside, above, tolerance) and run.steps > above + 1
             if looked or settled:
                 break
