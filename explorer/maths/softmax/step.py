@@ -47,7 +47,8 @@ class StepRadius:
     ``log sum exp``. ``losses`` [q] of the linearised logits at the parts ``at`` [q] of the step.
     ``flips`` [m] whether linear logits change the top class by the end; ``absorbed`` the share of rows whose label has
     probability 1 in their own type, where g and r are 0 although nothing is safe. ``status`` is ok, no rows, NaN,
-    infinite or not applicable, and ``text`` its sentence. ``by`` says how the speeds were found.
+    infinite or not applicable, and ``text`` its sentence. ``by`` says how the speeds were found,
+    ``per_input`` how many positions an input has.
     """
 
     r: Tensor
@@ -60,6 +61,7 @@ class StepRadius:
     absorbed: float
     status: str
     by: str
+    per_input: int
     logits: Tensor | None
     speeds: Tensor | None
 
@@ -104,6 +106,11 @@ class StepRadius:
     def binding(self) -> int | None:
         """The position of the row with the largest r, or of a NaN; None without rows."""
         return int(self.places[self.r.argmax()]) if len(self.r) else None
+
+    @property
+    def binding_input(self) -> int | None:
+        """The input that the binding row belongs to."""
+        return None if self.binding is None else self.binding // self.per_input
 
     @property
     def descent(self) -> float:
@@ -183,7 +190,7 @@ class _Tally:
         self.head, self.at, self.by = head, at, ""
         self.parts: list[tuple[Tensor, ...]] = []
         self.sums: list[tuple[Told, float]] = []
-        self.positions = self.numbers = 0
+        self.positions = self.numbers = self.inputs = 0
 
     def add(self, motion: Motion, place: slice, targets: Tensor | None) -> None:
         rows = self.head.rows(motion.logits, motion.speeds, None if targets is None else targets[place])
@@ -195,6 +202,7 @@ class _Tally:
         self.sums.append((one, rows.norm))
         self.positions += self.head.positions(motion.logits)
         self.numbers += rows.logits.numel()
+        self.inputs += place.stop - place.start
         self.by = motion.by
         if self.numbers > KEPT:
             self.parts = [(*part[:4], part[4][:0], part[5][:0]) for part in self.parts]
@@ -218,6 +226,7 @@ class _Tally:
             absorbed=float(absorbed.double().mean()) if len(r) else 0.0,
             status=status if len(r) else "no rows",
             by=self.by,
+            per_input=max(1, self.positions // max(1, self.inputs)),
             logits=logits if kept else None,
             speeds=speeds if kept else None,
         )
@@ -254,4 +263,6 @@ def _check_targets(inputs: Any, targets: Tensor | None) -> None:
 def _empty(status: str, at: Tensor) -> StepRadius:
     none, blank = torch.zeros(0, dtype=torch.float64), torch.full_like(at, math.nan)
     few = none.long()
-    return StepRadius(none, few, math.nan, math.nan, at, blank, few.bool(), math.nan, status, "", None, None)
+    return StepRadius(
+        none, few, math.nan, math.nan, at, blank, few.bool(), math.nan, status, "", 1, None, None
+    )

@@ -1,0 +1,263 @@
+"""An optimiser that looks before it steps: a step beyond the softmax radius is shortened, or told of.
+
+The wrapped optimiser makes its step; what it really added to the parameters is measured from where it started, and
+taken back in part where it is too long. Its own state (momentum, second moments) stays as after the full step. Lazy:
+between measurements r is guessed as the last ``r / |p|`` times the new ``|p|``, and measured again when that guess is
+half of the limit, or after ten steps. A cap keeps predicted logits from jumping; it does not promise descent.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import astuple, dataclass
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from explorer.maths.names import nearest
+from explorer.maths.softmax.rows import Loss
+from explorer.maths.softmax.speeds import batch_size, portion, takes_batch_statistics
+from explorer.maths.softmax.step import StepRadius, step_radius
+
+Mode = Literal["cap", "alarm"]
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Event:
+    """A step that was not taken whole, or that an alarm tells of.
+
+    ``step`` counts from 1; ``kind`` is capped, skipped or alarm; ``r`` of the whole step (NaN where there is none);
+    ``scale`` the part that was taken; ``by`` how r was found, empty where nothing was measured.
+    """
+
+    step: int
+    kind: str
+    r: float
+    scale: float
+    by: str
+
+
+class RadiusControl:
+    """Wraps a torch optimiser: after ``loss.backward()``, ``control.step(inputs)`` in place of ``optimizer.step()``.
+
+    ``r_max`` is the largest r that passes; ``mode`` "cap" shortens longer steps, "alarm" only logs them. A NaN in the
+    gradients, the step or the radius skips the step in either mode. ``lazy`` measures every ``every`` steps and when
+    the guessed r exceeds ``trigger * r_max``; else every step is measured. ``rows`` measures that many inputs of each
+    batch (all where a BatchNorm joins them); those of the largest r at the last measurement come along while the
+    inputs stay the same tensor. ``quantile`` of the rows must pass, 1 for all. ``descent`` also keeps within the
+    certificate of descent, when targets are given and the step goes downhill. Other options are ``step_radius``'s.
+
+    ``r`` and ``scale`` are of the last step, ``last`` the last measurement (r is a guess where that is older),
+    ``measured`` how many there were, ``log`` the events.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        module: nn.Module,
+        *,
+        r_max: float = 1.0,
+        mode: Mode = "cap",
+        lazy: bool = True,
+        every: int = 10,
+        trigger: float = 0.5,
+        rows: int | None = None,
+        quantile: float = 1.0,
+        descent: bool = False,
+        **options: Any,
+    ):
+        _check_limits(r_max, mode, every, trigger, rows, quantile)
+        if not isinstance(options.get("loss") or nn.CrossEntropyLoss(), Loss):
+            raise ValueError(
+                f"a {type(options['loss']).__name__} has no softmax radius; control needs a softmax loss"
+            )
+        self.optimizer, self.module, self.options = optimizer, module, options
+        self.r_max, self.mode, self.lazy, self.every, self.trigger = r_max, mode, lazy, every, trigger
+        self.rows, self.quantile, self.descent = rows, quantile, descent
+        self.log: list[Event] = []
+        self.last: StepRadius | None = None
+        self.r, self.scale = 0.0, 1.0
+        self.steps = self.measured = 0
+        self._rate: float | None = None  # r for a step of unit length, as last measured
+        self._age = 0
+        self._worst: tuple[Any, Tensor] | None = None
+        self._names = _names_of(module, optimizer)
+
+    def step(
+        self, inputs: Any, targets: Tensor | None = None, closure: Callable[[], Any] | None = None
+    ) -> Any:
+        """One step of the optimiser, measured on ``inputs``; returns what ``optimizer.step`` returns."""
+        self.steps += 1
+        known = self._parameters()
+        if closure is None and not _all_finite(p.grad for p in known.values()):
+            # A NaN must not reach the optimiser's memory either: there it would stay.
+            self._note("skipped", math.nan, 0.0, "")
+            return None
+        before = {name: p.detach().clone() for name, p in known.items()}
+        answer = self.optimizer.step() if closure is None else self.optimizer.step(closure)
+        moved = {name: p.detach() - before[name] for name, p in known.items()}
+        length = _length(moved)
+        by = ""
+        if not math.isfinite(length):
+            self.r, scale = math.nan, 0.0
+        elif self._must_measure(length):
+            scale = self._measure(inputs, targets, before, moved, length)
+            by = self.last.by if self.last else ""
+        else:
+            self.r, self._age = (self._rate or 0.0) * length, self._age + 1
+            scale = 1.0
+        self._take(before, moved, scale, by)
+        return answer
+
+    def _must_measure(self, length: float) -> bool:
+        if not self.lazy or self._rate is None or self._age + 1 >= self.every:
+            return True
+        # Written so that a NaN measures.
+        return not self._rate * length <= self.trigger * self.r_max
+
+    def _measure(self, inputs: Any, targets: Tensor | None, before: Any, moved: Any, length: float) -> float:
+        """The part of the step to take, from r at where it started."""
+        chosen = self._chosen(inputs)
+        few = inputs if chosen is None else portion(inputs, chosen)
+        aims = targets if chosen is None or targets is None else targets[chosen]
+        told = step_radius(self.module, few, moved, aims, start=before, **self.options)
+        self.measured, self._age, self.last = self.measured + 1, 0, told
+        self.r = told.quantile(self.quantile)
+        if length > 0:
+            # From no r at all nothing can be guessed for the next step.
+            self._rate = self.r / length if 0 < self.r < math.inf else None
+        if chosen is not None:
+            self._remember(inputs, chosen, told)
+        scale = part_of(self.r, self.r_max)
+        if self.descent and scale > 0 and told.descent > 0:
+            scale = min(scale, told.descent)
+        return scale
+
+    def _chosen(self, inputs: Any) -> Tensor | None:
+        """The inputs to measure, spread evenly and shifted each time; None for all."""
+        count = batch_size(inputs)
+        if self.rows is None or self.rows >= count or takes_batch_statistics(self.module):
+            return None
+        even = (torch.arange(self.rows) * count // self.rows + self.measured) % count
+        if self._worst is not None and self._worst[0] is _first(inputs):
+            worst = self._worst[1][: max(1, self.rows // 4)]
+            rest = even[~torch.isin(even, worst)]
+            even = torch.cat([worst, rest])[: self.rows]
+        return even.to(_first(inputs).device)
+
+    def _remember(self, inputs: Any, chosen: Tensor, told: StepRadius) -> None:
+        """Which inputs had the largest r."""
+        if len(told.r):
+            order = chosen.cpu()[told.places[told.r.argsort(descending=True)] // told.per_input].tolist()
+            self._worst = _first(inputs), torch.tensor(list(dict.fromkeys(order)))
+
+    @torch.no_grad()
+    def _take(self, before: Mapping[str, Tensor], moved: Mapping[str, Tensor], scale: float, by: str) -> None:
+        kind = "skipped" if scale == 0.0 else "capped" if scale < 1.0 else ""
+        if kind and self.mode == "alarm" and not math.isnan(self.r):
+            kind, scale = "alarm", 1.0
+        if scale < 1.0:
+            for name, p in self._parameters().items():
+                # Not before + 0 * moved: that lets a NaN through.
+                p.copy_(before[name] + scale * moved[name] if scale > 0 else before[name])
+        self.scale = scale
+        if kind:
+            self._note(kind, self.r, scale, by)
+
+    def _note(self, kind: str, r: float, scale: float, by: str) -> None:
+        self.r, self.scale = r, scale
+        self.log.append(Event(self.steps, kind, r, scale, by))
+
+    def _parameters(self) -> dict[str, nn.Parameter]:
+        return {self._names[id(p)]: p for group in self.optimizer.param_groups for p in group["params"]}
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """The optimiser's own."""
+        self.optimizer.zero_grad(set_to_none=set_to_none)
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The optimiser's own; a schedule is given ``control.optimizer``."""
+        return self.optimizer.param_groups
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values and the optimiser's state; limits are not in it, they are given when a control is made."""
+        return {
+            "version": VERSION,
+            "optimizer": self.optimizer.state_dict(),
+            "steps": self.steps,
+            "measured": self.measured,
+            "rate": self._rate,
+            "age": self._age,
+            "log": [list(astuple(event)) for event in self.log],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on where ``state`` was taken.
+
+        Raises:
+            ValueError: for a state of another version.
+        """
+        if state.get("version") != VERSION:
+            raise ValueError(
+                f"`state` must be a RadiusControl's, of version {VERSION}; got {state.get('version')!r}"
+            )
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.steps, self.measured = int(state["steps"]), int(state["measured"])
+        self._rate, self._age = state["rate"], int(state["age"])
+        self.log = [Event(*event) for event in state["log"]]
+
+
+def part_of(r: float, r_max: float) -> float:
+    """The part of a step that keeps r within ``r_max``: 1 for a short step, 0 for NaN and for inf.
+
+    Not ``min(1.0, r_max / r)``: Python's min returns 1.0 there when r is NaN.
+    """
+    if r <= r_max:
+        return 1.0
+    return r_max / r if r_max < r < math.inf else 0.0
+
+
+def _names_of(module: nn.Module, optimizer: Optimizer) -> dict[int, str]:
+    names = {id(p): name for name, p in module.named_parameters()}
+    outside = sum(id(p) not in names for group in optimizer.param_groups for p in group["params"])
+    if outside:
+        raise ValueError(
+            f"`optimizer` must step parameters of `module` only; {outside} of its tensors are not there; "
+            "give the module that holds them all"
+        )
+    return names
+
+
+def _check_limits(
+    r_max: float, mode: str, every: int, trigger: float, rows: int | None, quantile: float
+) -> None:
+    nearest("mode", mode, get_args(Mode))
+    for name, value in (("r_max", r_max), ("trigger", trigger)):
+        if not 0 < value < math.inf:
+            raise ValueError(f"`{name}` must be a positive number; got {value!r}")
+    for name, count in (("every", every), ("rows", 1 if rows is None else rows)):
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ValueError(f"`{name}` must be a whole number of at least 1; got {count!r}")
+    if not 0 < quantile <= 1:
+        raise ValueError(f"`quantile` must lie above 0 and at most at 1, the largest r; got {quantile!r}")
+
+
+def _all_finite(tensors: Iterable[Tensor | None]) -> bool:
+    return all(bool(x.isfinite().all()) for x in tensors if x is not None)
+
+
+def _length(moved: Mapping[str, Tensor]) -> float:
+    """Euclidean length of a step, in double: squares of float32 overflow at 1e19."""
+    parts = [torch.linalg.vector_norm(p, dtype=torch.float64) for p in moved.values()]
+    return float(torch.stack(parts).norm()) if parts else 0.0
+
+
+def _first(inputs: Any) -> Tensor:
+    """The tensor that says whether two batches are the same."""
+    if isinstance(inputs, Tensor):
+        return inputs
+    values = inputs.values() if isinstance(inputs, Mapping) else inputs
+    return next(x for x in values if isinstance(x, Tensor) and x.ndim)

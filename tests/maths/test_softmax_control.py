@@ -1,0 +1,357 @@
+"""An optimiser under radius control: what it lets through, what it takes back, and what survives a spike."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+from torch.nn import functional
+
+from explorer.maths.softmax.control import RadiusControl, part_of
+from explorer.maths.softmax.step import step_radius
+
+INF, NAN = math.inf, math.nan
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def net(seed=0, sizes=(6, 16, 4), act=nn.Tanh):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
+        parts = [part for layer in layers[:-1] for part in (layer, act())]
+        return nn.Sequential(*parts, layers[-1])
+
+
+def batch(n=20, seed=0):
+    return draw(n, 6, seed=seed), torch.randint(0, 4, (n,), generator=torch.Generator().manual_seed(seed))
+
+
+def values(module):
+    return {name: p.detach().clone() for name, p in module.named_parameters()}
+
+
+def backward(module, x, y):
+    module.zero_grad()
+    loss = functional.cross_entropy(module(x), y)
+    loss.backward()
+    return loss
+
+
+MAKERS = {
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
+    "momentum": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+    "adamw": lambda p: torch.optim.AdamW(p, lr=0.01),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.01),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_short_steps_are_the_optimisers_own_to_the_bit(name):
+    plain, held = net(), net()
+    x, y = batch()
+    optimizer = MAKERS[name](plain.parameters())
+    control = RadiusControl(MAKERS[name](held.parameters()), held, r_max=50.0)
+    for _ in range(25):
+        backward(plain, x, y)
+        optimizer.step()
+        backward(held, x, y)
+        control.step(x)
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), held.parameters(), strict=True))
+    assert control.log == [] and 2 <= control.measured <= 5 and control.scale == 1.0
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_long_step_is_cut_to_the_limit_in_its_own_direction(name):
+    module, (x, y) = net(), batch()
+    before = values(module)
+    whole = net()
+    backward(whole, x, y)
+    optimizer = MAKERS[name](whole.parameters())
+    optimizer.param_groups[0]["lr"] = 40.0
+    optimizer.step()
+    long = {n: p - before[n] for n, p in values(whole).items()}
+    r = step_radius(module, x, long).r_max
+    assert r > 2.0
+    inner = MAKERS[name](module.parameters())
+    inner.param_groups[0]["lr"] = 40.0
+    control = RadiusControl(inner, module, r_max=0.5)
+    backward(module, x, y)
+    control.step(x)
+    for n, p in values(module).items():
+        torch.testing.assert_close(p - before[n], long[n] * (0.5 / r), rtol=1e-3, atol=1e-5)
+    taken = {n: p - before[n] for n, p in values(module).items()}
+    assert step_radius(module, x, taken, start=before).r_max == pytest.approx(0.5, rel=1e-4)
+    (event,) = control.log
+    assert (event.step, event.kind, event.by) == (1, "capped", "jvp")
+    assert event.r == pytest.approx(r, rel=1e-5) and event.scale == pytest.approx(0.5 / r, rel=1e-5)
+
+
+def test_the_part_of_a_step_is_nothing_for_nan():
+    """The trap: Python's min(1.0, nan) is 1.0, an uncontrolled step."""
+    assert min(1.0, NAN) == 1.0
+    found = [part_of(r, 1.0) for r in (NAN, INF, 0.0, 1.0, 4.0, -0.0)]
+    assert found == [0.0, 0.0, 1.0, 1.0, 0.25, 1.0]
+
+
+@pytest.mark.parametrize("mode", ["cap", "alarm"])
+@pytest.mark.parametrize("bad", [NAN, INF])
+def test_a_gradient_that_is_not_finite_skips_the_step_and_spares_the_memory(mode, bad):
+    module, (x, y) = net(), batch()
+    control = RadiusControl(MAKERS["adamw"](module.parameters()), module, mode=mode, r_max=50.0)
+    backward(module, x, y)
+    control.step(x)
+    before = values(module)
+    backward(module, x, y)
+    next(module.parameters()).grad[0, 0] = bad
+    control.step(x)
+    assert all(torch.equal(p, before[n]) for n, p in module.named_parameters())
+    assert [(e.step, e.kind, e.scale) for e in control.log] == [(2, "skipped", 0.0)] and math.isnan(control.r)
+    backward(module, x, y)
+    control.step(x)
+    after = values(module)
+    assert all(bool(p.isfinite().all()) for p in after.values()) and control.scale == 1.0
+    assert not torch.equal(after["0.weight"], before["0.weight"])
+
+
+@pytest.mark.parametrize("mode", ["cap", "alarm"])
+def test_a_radius_of_nan_skips_the_step(mode):
+    module, (x, y) = net(), batch()
+    control = RadiusControl(MAKERS["sgd"](module.parameters()), module, mode=mode)
+    before = values(module)
+    backward(module, x, y)
+    poisoned = x.clone()
+    poisoned[3, 2] = NAN
+    control.step(poisoned)
+    assert all(torch.equal(p, before[n]) for n, p in module.named_parameters())
+    assert control.log[0].kind == "skipped" and control.scale == 0.0
+
+
+@pytest.mark.parametrize("mode", ["cap", "alarm"])
+def test_an_optimiser_that_makes_a_nan_is_taken_back(mode):
+    class Broken(torch.optim.SGD):
+        @torch.no_grad()
+        def step(self, closure=None):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.fill_(NAN)
+
+    module, (x, y) = net(), batch()
+    control = RadiusControl(Broken(module.parameters(), lr=1.0), module, mode=mode)
+    before = values(module)
+    backward(module, x, y)
+    control.step(x)
+    assert all(torch.equal(p, before[n]) for n, p in module.named_parameters())
+    assert control.log[0].kind == "skipped" and math.isnan(control.log[0].r)
+
+
+def test_an_alarm_tells_and_lets_through():
+    module, (x, y) = net(), batch()
+    control = RadiusControl(torch.optim.SGD(module.parameters(), lr=100.0), module, mode="alarm")
+    before = values(module)
+    backward(module, x, y)
+    grads = [p.grad.clone() for p in module.parameters()]
+    control.step(x)
+    for (n, p), g in zip(module.named_parameters(), grads, strict=True):
+        torch.testing.assert_close(p.detach(), before[n] - 100.0 * g)
+    assert control.log[0].kind == "alarm" and control.log[0].r > 1 and control.scale == 1.0
+
+
+def test_a_lazy_control_measures_a_spike_at_once():
+    module, (x, y) = net(), batch()
+    inner = torch.optim.SGD(module.parameters(), lr=0.01)
+    control = RadiusControl(inner, module)
+    for i in range(40):
+        inner.param_groups[0]["lr"] = 1e3 if i in (13, 27) else 0.01
+        backward(module, x, y)
+        control.step(x)
+        assert control.scale * control.r <= 1.0 + 1e-9
+    assert {e.step for e in control.log} == {14, 28}
+    assert control.measured < 15
+
+
+def test_an_eager_control_measures_every_step_and_an_accurate_r():
+    module, (x, y) = net(), batch()
+    control = RadiusControl(MAKERS["adamw"](module.parameters()), module, lazy=False, r_max=50.0)
+    for _ in range(5):
+        before = values(module)
+        backward(module, x, y)
+        control.step(x)
+        taken = {n: p - before[n] for n, p in values(module).items()}
+        assert control.r == step_radius(module, x, taken, start=before).r_max
+    assert control.measured == 5
+
+
+def test_few_rows_keep_the_worst_in_sight():
+    """One input of 64 moves its logits a hundred times as far as the others."""
+    module = net()
+    x, y = batch(64)
+    x[37] *= 100.0
+    control = RadiusControl(MAKERS["sgd"](module.parameters()), module, lazy=False, rows=8, r_max=1e9)
+    found = []
+    for _ in range(30):
+        backward(module, x, y)
+        control.step(x)
+        found.append(37 in control._chosen(x).tolist())
+    assert any(found)
+    first = found.index(True)
+    assert all(found[first:])
+    assert len(control.last.r) == 8
+
+
+def test_a_quantile_lets_one_row_in_a_hundred_pass():
+    x, y = batch(200)
+    x[5] *= 30.0
+    scales = {}
+    for quantile in (1.0, 0.9):
+        held = net()
+        control = RadiusControl(torch.optim.SGD(held.parameters(), lr=30.0), held, quantile=quantile)
+        backward(held, x, y)
+        control.step(x)
+        scales[quantile] = control.scale
+        assert control.scale == pytest.approx(1.0 / control.last.quantile(quantile), rel=1e-9)
+    assert scales[0.9] > scales[1.0]
+
+
+def test_descent_keeps_within_its_certificate_too():
+    """On a linear net the certificate is a theorem: the loss falls at any learning rate, each step."""
+    module = net(sizes=(6, 4))
+    x, y = batch(40)
+    control = RadiusControl(torch.optim.SGD(module.parameters(), lr=1e3), module, lazy=False, descent=True)
+    losses = []
+    for _ in range(15):
+        losses.append(float(backward(module, x, y).detach()))
+        control.step(x, y)
+    assert all(b < a for a, b in pairwise(losses))
+
+
+def test_closures_and_answers_pass_through():
+    module, (x, y) = net(), batch()
+    control = RadiusControl(torch.optim.LBFGS(module.parameters(), lr=0.5, max_iter=4), module, r_max=0.2)
+    before = values(module)
+    answer = control.step(x, y, lambda: backward(module, x, y))
+    assert float(answer.detach()) == pytest.approx(
+        float(functional.cross_entropy(torch.func.functional_call(module, before, (x,)), y))
+    )
+    taken = {n: p - before[n] for n, p in values(module).items()}
+    assert step_radius(module, x, taken, start=before).r_max <= 0.2 * (1 + 1e-4)
+
+
+def test_a_saved_control_goes_on_as_if_nothing_had_happened(tmp_path):
+    x, y = batch()
+    module = net()
+    control = RadiusControl(MAKERS["adamw"](module.parameters()), module, r_max=0.05)
+    for _ in range(7):
+        backward(module, x, y)
+        control.step(x)
+    assert control.log
+    torch.save({"control": control.state_dict(), "module": module.state_dict()}, tmp_path / "state.pt")
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    other = net(seed=5)
+    again = RadiusControl(MAKERS["adamw"](other.parameters()), other, r_max=0.05)
+    again.load_state_dict(state["control"])
+    other.load_state_dict(state["module"])
+    for _ in range(7):
+        for m, c in ((module, control), (other, again)):
+            backward(m, x, y)
+            c.step(x)
+    assert all(torch.equal(a, b) for a, b in zip(module.parameters(), other.parameters(), strict=True))
+    assert (again.log, again.steps, again.measured) == (control.log, control.steps, control.measured)
+    with pytest.raises(ValueError, match="must be a RadiusControl's"):
+        again.load_state_dict({})
+
+
+def test_schedules_and_zero_grad_act_on_the_optimiser():
+    module, (x, y) = net(), batch()
+    control = RadiusControl(torch.optim.SGD(module.parameters(), lr=1.0), module)
+    schedule = torch.optim.lr_scheduler.StepLR(control.optimizer, step_size=1, gamma=0.1)
+    backward(module, x, y)
+    control.step(x)
+    schedule.step()
+    assert control.param_groups[0]["lr"] == pytest.approx(0.1)
+    control.zero_grad()
+    assert all(p.grad is None for p in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"r_max": NAN}, "`r_max` must be a positive number"),
+        ({"every": 0}, "`every` must be a whole number"),
+        ({"rows": 0}, "`rows` must be a whole number"),
+        ({"quantile": 0.0}, "`quantile` must lie above 0"),
+        ({"loss": nn.MSELoss()}, "a MSELoss has no softmax radius"),
+    ],
+)
+def test_misuse_is_answered_in_a_sentence(options, sentence):
+    module = net()
+    with pytest.raises(ValueError, match=sentence):
+        RadiusControl(MAKERS["sgd"](module.parameters()), module, **options)
+    with pytest.raises(ValueError, match="parameters of `module` only"):
+        RadiusControl(MAKERS["sgd"](net().parameters()), module)
+
+
+def digits(*classes):
+    """Images over 16 and labels, or two classes as 0 and 1."""
+    images, targets = load_digits(return_X_y=True)
+    x, y = torch.tensor(images / 16.0), torch.tensor(targets)
+    if not classes:
+        return x.float(), y
+    chosen = (y == classes[0]) | (y == classes[1])
+    return x[chosen], (y[chosen] == classes[1]).double()
+
+
+@pytest.mark.parametrize(
+    ("classes", "rate", "published"),
+    [((3, 8), 1e4, 74), ((4, 9), 1e4, 16), ((3, 8), 1.0, 278), ((4, 9), 1.0, 280)],
+)
+def test_logistic_regression_is_right_far_beyond_the_radius(classes, rate, published):
+    """The perceptron limit: with steps of r about 100 the first step without an error comes sooner, as in the sheet."""
+    x, y = digits(*classes)
+    with torch.random.fork_rng():
+        module = nn.Linear(64, 1).double()
+    for p in module.parameters():
+        nn.init.zeros_(p)
+    loss, radii, count = nn.BCEWithLogitsLoss(), [], 0
+    while bool(((module(x)[:, 0] > 0) != (y > 0)).any()):
+        module.zero_grad()
+        loss(module(x)[:, 0], y).backward()
+        step = {name: -rate * p.grad for name, p in module.named_parameters()}
+        radii.append(step_radius(module, x, step, loss=loss).r_max)
+        with torch.no_grad():
+            for name, p in module.named_parameters():
+                p += step[name]
+        count += 1
+    assert count == published
+    if rate == 1.0:
+        assert max(radii) <= 0.76
+    else:
+        assert 30 < sorted(radii)[len(radii) // 2] < 1000
+
+
+@pytest.mark.slow
+def test_control_survives_a_spike_that_kills_the_plain_run():
+    """Row P1 of the sheet at 1e-2: Adam, a thousand times the learning rate from step 50 on; one seed."""
+    x, y = digits()
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+    train, test = order[: int(0.8 * len(x))], order[int(0.8 * len(x)) :]
+    reached = {}
+    for kind in ("plain", "lazy", "eager"):
+        module = net(sizes=(64, 128, 10), act=nn.ReLU)
+        inner = torch.optim.Adam(module.parameters(), lr=1e-2)
+        control = RadiusControl(
+            inner, module, lazy=kind == "lazy", mode="alarm" if kind == "plain" else "cap", every=10
+        )
+        source = torch.Generator().manual_seed(1)
+        for i in range(200):
+            inner.param_groups[0]["lr"] = 1e-2 * (1000 if i >= 50 else 1)
+            few = train[torch.randint(0, len(train), (64,), generator=source)]
+            backward(module, x[few], y[few])
+            inner.step() if kind == "plain" else control.step(x[few])
+        reached[kind] = float((module(x[test]).argmax(1) == y[test]).double().mean())
+    assert reached["plain"] < 0.5
+    assert reached["lazy"] > 0.9 and reached["eager"] > 0.9
