@@ -301,6 +301,6 @@ def test_events_are_what_a_stage_can_take():
     projector = Projector(feed, new_run_id)
     for event in shown(state(second="exact", colour="asymmetry")):
         projector.show(event)
-    assert feed.spec["heat"]["label"] == "jacobian's asymmetry"
+    assert feed.spec["heat"]["label"] == "Jacobian's asymmetry"
     json.dumps(feed.charts, allow_nan=False)
     assert of(shown(state()), Begin)[0].spec["colour"] is None

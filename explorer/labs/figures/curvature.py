@@ -118,7 +118,7 @@ def heat_of(record: CurvatureLabRecord, top: float) -> dict[str, Any]:
     name = record.plan.state.colour
     said: dict[str, Any] = {
         **CELLS,
-        "label": MAP_COLOURS[name].removeprefix("Map: ").lower(),
+        "label": MAP_COLOURS[name].removeprefix("Map: "),
         "hint": HINTS[name],
     }
     if name == "asymmetry":

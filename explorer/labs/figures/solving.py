@@ -65,7 +65,7 @@ def _work_chart(record: CurvatureLabRecord, study: Solving, tab: str) -> dict[st
         "id": "work",
         "tab": tab,
         "title": "Error against evals",
-        "subtitle": f"end points, {record.panes[0].pane.label}; dashed: declared order",
+        "subtitle": f"{record.panes[0].pane.label}; dashed: order",
         "hint": WORK_HINT,
         "x": "evals",
         "x_label": "evals",
