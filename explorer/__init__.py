@@ -20,12 +20,14 @@ _HOMES = {
     "drawn": "explorer.maths.targets",
     "figure": "explorer.api",
     "lab": "explorer.widgets",
+    "landscape": "explorer.maths.landscape",
     "load": "explorer.models.zoo",
     "log_likelihood": "explorer.maths.likelihood",
     "mixture": "explorer.maths.targets",
     "record": "explorer.api",
     "scrub": "explorer.widgets",
     "sliced_w2": "explorer.maths.metrics",
+    "spectrum": "explorer.maths.landscape",
     "target": "explorer.maths.targets:as_target",
     "trajectory": "explorer.maths.trajectory",
     "w2": "explorer.maths.metrics",
@@ -44,12 +46,14 @@ __all__ = [
     "drawn",
     "figure",
     "lab",
+    "landscape",
     "load",
     "log_likelihood",
     "mixture",
     "record",
     "scrub",
     "sliced_w2",
+    "spectrum",
     "target",
     "trajectory",
     "w2",
@@ -75,6 +79,7 @@ if TYPE_CHECKING:
     from explorer.labs import LABS
     from explorer.maths.curvature import curvature
     from explorer.maths.fields import NetworkField
+    from explorer.maths.landscape import landscape, spectrum
     from explorer.maths.likelihood import log_likelihood
     from explorer.maths.metrics import sliced_w2, w2
     from explorer.maths.paths import PATHS
