@@ -134,7 +134,7 @@ _PLAIN: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 
 CATALOGUE: dict[str, Entry] = _PLAIN | {
     entry.name: entry
-    for target in ("two_moons", "eight_gaussians")
+    for target in ("two_moons", "eight_gaussians", "checkerboard")
     for entry in (straighter(_PLAIN[f"{target}/linear"], way) for way in STRAIGHTER)
 }
 """Every shipped network by its key; teachers come before those whom they teach."""

@@ -8,7 +8,6 @@ from safetensors import safe_open
 
 from explorer.maths.curvature import curvature
 from explorer.maths.samplers import record
-from explorer.maths.targets import as_target
 from explorer.maths.training import followed
 from explorer.models.checkpoints import load_network, read_card, save_network
 from explorer.models.train_command import run_train
@@ -91,6 +90,13 @@ def quick_pairs(monkeypatch):
     monkeypatch.setattr("explorer.models.teachers.PAIRS", 256)
 
 
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """Runs whose figures are not what is looked at."""
+    monkeypatch.setattr("explorer.models.train_command.figures_of", lambda *_: {"w2": 0.5})
+    monkeypatch.setattr("explorer.models.train_command.straightening_of", lambda *_: {"straightness": 0.1})
+
+
 def test_a_student_begins_from_its_teacher_and_says_whose_it_is(tmp_path, quick_pairs, capsys):
     (file,) = run_train(["two_moons/reflow"], out=tmp_path, learning_rate=1e-9, **QUICK)
     card, teacher = read_card(file), load_network(CATALOGUE["two_moons/linear"].file)
@@ -106,7 +112,9 @@ def test_a_student_begins_from_its_teacher_and_says_whose_it_is(tmp_path, quick_
     assert "is there already" in capsys.readouterr().out
 
 
-def test_a_teacher_that_was_trained_here_is_taken_before_the_shipped_one(tmp_path, quick_pairs, capsys):
+def test_a_teacher_that_was_trained_here_is_taken_before_the_shipped_one(
+    tmp_path, quick_pairs, unmeasured, capsys
+):
     teacher, student = run_train(["gaussian/linear", "gaussian/rf_plus_plus"], out=tmp_path, **QUICK)
     first = read_card(student)
     assert first.teacher_weights == read_card(teacher).weights != CATALOGUE["gaussian/linear"].sha256
@@ -132,7 +140,7 @@ def test_an_interrupt_while_pairs_are_made_says_how_to_go_on(tmp_path, quick_pai
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_over_pairs_goes_on_to_the_same_weights(tmp_path, quick_pairs, monkeypatch):
+def test_a_run_over_pairs_goes_on_to_the_same_weights(tmp_path, quick_pairs, unmeasured, monkeypatch):
     import explorer.models.train_command as command
 
     def interrupted(*_):
@@ -234,4 +242,3 @@ def test_the_menu_of_a_target_shows_them_by_name():
         "MLP, rf++",
     }
     assert not [name for name in menu if name.startswith("checkerboard")]
-    assert as_target("two_moons").label
