@@ -92,7 +92,7 @@ def test_an_exact_field_is_a_gradient_field_on_the_page(page, served):
     whole(page)
     page.get_by_role("tab", name="Gradient?").click()
     page.get_by_text("velocity error", exact=True).wait_for(timeout=30_000)
-    until(page, lambda: number(page, "asymmetry", 1) != "–", 30)
+    until(page, lambda: number(page, "asymmetry", 1) != "\N{EN DASH}", 30)
     learned, exact = number(page, "asymmetry", 0), number(page, "asymmetry", 1)
     assert value(learned) > 1e-3
     assert value(exact) < 1e-12
