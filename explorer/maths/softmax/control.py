@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from explorer.maths.names import nearest
@@ -122,7 +123,7 @@ class RadiusControl:
         chosen = self._chosen(inputs)
         few = inputs if chosen is None else portion(inputs, chosen)
         aims = targets if chosen is None or targets is None else targets[chosen]
-        told = step_radius(self.module, few, moved, aims, start=before, **self.options)
+        told = step_radius(self.module, few, moved, aims, start=before, **{"at": ()} | self.options)
         self.measured, self._age, self.last = self.measured + 1, 0, told
         self.r = told.quantile(self.quantile)
         if length > 0:
@@ -246,13 +247,22 @@ def _check_limits(
 
 
 def _all_finite(tensors: Iterable[Tensor | None]) -> bool:
-    return all(bool(x.isfinite().all()) for x in tensors if x is not None)
+    """Whether all entries are finite: one norm says yes; a norm may also overflow, so a no is looked into."""
+    found = [x for x in tensors if x is not None]
+    return _is_finite_norm(found) or all(bool(x.isfinite().all()) for x in found)
+
+
+def _is_finite_norm(tensors: list[Tensor]) -> bool:
+    return math.isfinite(float(get_total_norm(tensors)))
 
 
 def _length(moved: Mapping[str, Tensor]) -> float:
-    """Euclidean length of a step, in double: squares of float32 overflow at 1e19."""
-    parts = [torch.linalg.vector_norm(p, dtype=torch.float64) for p in moved.values()]
-    return float(torch.stack(parts).norm()) if parts else 0.0
+    """Euclidean length of a step; in double where its type does not hold the squares."""
+    parts = list(moved.values())
+    length = float(get_total_norm(parts))
+    if math.isfinite(length) and length > 1e-15:
+        return length
+    return float(torch.stack([torch.linalg.vector_norm(p, dtype=torch.float64) for p in parts]).norm())
 
 
 def _first(inputs: Any) -> Tensor:

@@ -7,19 +7,19 @@ and the global generators come back as they were.
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, jvp
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.func import functional_call
 from torch.nn.modules.batchnorm import _NormBase
 
+from explorer.maths.forward import jvp
 from explorer.maths.names import nearest
 
-By = Literal["jvp", "jvp, math attention", "secant"]
+By = Literal["jvp", "secant"]
 Named = Mapping[str, Tensor]
 UNSEEN = (RuntimeError, NotImplementedError, TypeError, AttributeError)
 """What torch raises where an operation has no forward derivative, or a module leaves torch."""
@@ -39,8 +39,8 @@ def motions(
 ) -> Iterator[tuple[slice, Motion]]:
     """Motions of ``chunk`` inputs at a time, with their places.
 
-    ``at`` are the parameters to start from, the module's own unless given. A way that fails gives place to the next:
-    fused attention has no forward mode, and what has none at all is asked at both ends of the step.
+    ``at`` are the parameters to start from, the module's own unless given. Forward mode computes attention by its plain
+    formula; what has no forward mode at all is asked at both ends of the step instead, and says so.
     """
     base = dict(module.named_parameters()) if at is None else dict(at)
     base = {name: value.detach() for name, value in base.items()}
@@ -76,11 +76,13 @@ def _moved(module: nn.Module, inputs: Any, base: Named, step: Named, by: By) -> 
         return Motion(begin := ask({}), torch.zeros_like(begin, dtype=torch.float64), by)
     power = _power(step)
     tangents = {name: torch.ldexp(value.double(), -power).to(base[name]) for name, value in step.items()}
-    with ExitStack() as stack:
-        if by == "jvp, math attention":
-            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-        found: tuple[Tensor, ...] = jvp(ask, ({name: base[name] for name in tangents},), (tangents,))
-    return Motion(found[0], torch.ldexp(found[1].double(), power), by)
+    names = list(tangents)
+    logits, speeds = jvp(
+        lambda *values: ask(dict(zip(names, values, strict=True))),
+        tuple(base[name] for name in names),
+        tuple(tangents.values()),
+    )
+    return Motion(logits, torch.ldexp(speeds.double(), power), by)
 
 
 def _power(step: Named) -> Tensor:

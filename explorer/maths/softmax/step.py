@@ -197,7 +197,7 @@ class _Tally:
         one = told(rows, self.at.to(rows.logits))
         r = torch.maximum(one.spread / math.pi, 1.0 / rows.poles)
         self.parts.append(
-            (r, rows.places + self.positions, one.flips, rows.absorbed, rows.logits, rows.speeds)
+            (r, rows.places + self.positions, one.flips, one.absorbed, rows.logits, rows.speeds)
         )
         self.sums.append((one, rows.norm))
         self.positions += self.head.positions(motion.logits)
