@@ -289,3 +289,28 @@ def test_dropout_in_eval_mode_and_classifiers_pass():
     assert found.ended and bool(found.loss.isfinite().all())
     with pytest.raises(ValueError, match="dropout into eval mode"):
         landscape(entropy, net.train(), (BATCH[0], labels))
+
+
+class Counting(nn.Module):
+    """Its answer grows with the calls it has had, kept in buffers: one written into, one replaced."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(12, 12)
+        self.register_buffer("written", torch.zeros(1, dtype=torch.float64))
+        self.register_buffer("replaced", torch.zeros(1, dtype=torch.float64))
+
+    def forward(self, x):
+        self.written += 1
+        self.replaced = self.replaced + 1
+        return self.layer(x) * self.written * self.replaced
+
+
+def test_buffers_are_put_back_after_each_evaluation():
+    net = built(Counting)
+    found = landscape(squares, net, BATCH, points=5, tolerance=0.0)
+    corner = found.directions.at(torch.stack([found.x[0], found.y[0]])[None])[0]
+    assert float(found.loss[0, 0]) == pytest.approx(directly(squares, net, BATCH, corner), rel=1e-11)
+    known = torch.linalg.eigvalsh(differenced_hessian(squares, net, BATCH)).flip(0)[:2]
+    torch.testing.assert_close(spectrum(squares, net, BATCH, k=2).eigenvalues, known, rtol=1e-4, atol=0)
+    assert (float(net.written), float(net.replaced)) == (0.0, 0.0)
