@@ -15,6 +15,7 @@ _HOMES = {
     "PATHS": "explorer.maths.paths",
     "SAMPLERS": "explorer.models.schedulers:ALL_SAMPLERS",
     "TARGETS": "explorer.maths.targets",
+    "RadiusControl": "explorer.maths.softmax.control",
     "Trajectory": "explorer.maths.trajectory",
     "curvature": "explorer.maths.curvature",
     "drawn": "explorer.maths.targets",
@@ -24,10 +25,12 @@ _HOMES = {
     "load": "explorer.models.zoo",
     "log_likelihood": "explorer.maths.likelihood",
     "mixture": "explorer.maths.targets",
+    "radius": "explorer.maths.softmax.radius",
     "record": "explorer.api",
     "scrub": "explorer.widgets",
     "sliced_w2": "explorer.maths.metrics",
     "spectrum": "explorer.maths.landscape",
+    "step_radius": "explorer.maths.softmax.step",
     "target": "explorer.maths.targets:as_target",
     "trajectory": "explorer.maths.trajectory",
     "w2": "explorer.maths.metrics",
@@ -41,6 +44,7 @@ __all__ = [
     "SAMPLERS",
     "TARGETS",
     "NetworkField",
+    "RadiusControl",
     "Trajectory",
     "curvature",
     "drawn",
@@ -50,10 +54,12 @@ __all__ = [
     "load",
     "log_likelihood",
     "mixture",
+    "radius",
     "record",
     "scrub",
     "sliced_w2",
     "spectrum",
+    "step_radius",
     "target",
     "trajectory",
     "w2",
@@ -83,6 +89,9 @@ if TYPE_CHECKING:
     from explorer.maths.likelihood import log_likelihood
     from explorer.maths.metrics import sliced_w2, w2
     from explorer.maths.paths import PATHS
+    from explorer.maths.softmax.control import RadiusControl
+    from explorer.maths.softmax.radius import radius
+    from explorer.maths.softmax.step import step_radius
     from explorer.maths.targets import TARGETS, drawn, mixture
     from explorer.maths.targets import as_target as target
     from explorer.maths.trajectory import Trajectory, trajectory
