@@ -124,7 +124,7 @@ def test_refinement_ends_within_the_tolerance_or_with_every_point(problem):
 
 
 def test_levels_are_nested_and_a_new_picture_comes_with_each(problem):
-    frames = list(refine(*problem, points=51, tolerance=0.0))
+    frames = list(refine(*problem, points=51, tolerance=1e-12))
     levels = [frame.level for frame in frames if frame.progress == 0.0]
     assert levels == [5, 9, 17, 33, 51]
     assert [f.ended for f in frames] == [False] * (len(frames) - 1) + [True]

@@ -95,8 +95,8 @@ def landscape(
     ``"none"`` (random from ``seed``, as long as the weights in that sense), ``"gradient"``, ``"eigenvectors"``, one or
     two vectors or dicts of parameters, or ``Directions``; the picture spans ``centre +- extent`` of them, ``points`` a
     side (odd, so that its middle is one). It is evaluated on ever more nodes until the surplus of a level is at most
-    ``tolerance`` times the range shown; 0 evaluates every point. The module, its buffers, mode and gradients, and the
-    global generators, are left exactly as they were.
+    ``tolerance`` times the range shown; 0 evaluates every point after a first glance. The module, its
+    buffers, mode and gradients, and the global generators, are left exactly as they were.
 
     Raises:
         ValueError: one sentence, for a loss, directions or numbers that cannot be.
@@ -162,7 +162,8 @@ class Plane:
         frame, before = self._empty(axes), None
         while True:
             nodes = [lattice(c, extent, spacing) for c in middle]
-            last = before is not None and max(len(axis) for axis in nodes) >= points
+            full = tolerance == 0.0 or max(len(axis) for axis in nodes) >= points
+            last = before is not None and full
             nodes = axes if last else nodes
             for progress in self._evaluated(nodes):
                 yield replace(frame, progress=progress, evals=len(self.known), by=self.evaluator.by)
