@@ -21,8 +21,11 @@ from explorer.maths.fields import AbstractField
 from explorer.maths.forward import jvp
 from explorer.maths.paths import AbstractPath, Level, as_path
 from explorer.maths.samplers.registry import SAMPLERS
+from explorer.maths.shapes import Time
 from explorer.maths.trajectory import Trajectory
 
+AT_ONCE = 8192
+"""Numbers that are differentiated in one go: small batches pay more for being asked than for the answer."""
 SLACK = 1e-12
 """Of the greatest time of a path, so that a ratio right at its end is within."""
 
@@ -131,33 +134,35 @@ def _noise(x: Tensor, clean: Tensor, levels: list[Level]) -> Tensor:
 
 def _rates(run: Trajectory, field: AbstractField, rows: int | None, home: AbstractPath) -> tuple[Tensor, str]:
     """The rate dD / d(share) [T, m, d] along the flow, and how it was found."""
-    parts: list[Tensor] = []
-    ask, way = clean_rate, "one JVP"
-    checked = len(run.times) // 2
-    for index in [checked, *range(len(run.times))]:
-        t, level = float(run.times[index]), home.at(float(run.times[index]))
-        if level.sigma == 0:
-            parts.append(torch.zeros_like(parts[-1]))
-            continue
-        x, velocity = run.states[index][:rows], run.velocities[index][:rows]
-        rate, by = ask(field, x, t, velocity)
-        if not parts and (by != "jvp" or _is_blind(field, x, t, velocity, rate)):
-            ask, way = _by_differences, "differences"
-        parts.append(rate.detach().double().cpu().flatten(1) / _share_rate(level))
-    return torch.stack(parts[1:]), way
+    levels = [home.at(t) for t in run.times.tolist()]
+    asked = [index for index, level in enumerate(levels) if level.sigma > 0]
+    states, velocities = run.states[:, :rows], run.velocities[:, :rows]
+    middle = asked[len(asked) // 2]
+    x, t, velocity = states[middle], float(run.times[middle]), velocities[middle]
+    rate, by = clean_rate(field, x, t, velocity)
+    is_clear = by == "jvp" and not _is_blind(field, x, t, velocity, rate)
+    ask = clean_rate if is_clear else _by_differences
+    parts = []
+    for few in torch.tensor(asked).split(max(1, AT_ONCE // max(1, x.numel()))):
+        times = run.times[few].to(x).repeat_interleave(len(x))
+        found, _ = ask(field, states[few].flatten(0, 1), times, velocities[few].flatten(0, 1))
+        parts.append(found.detach().double().cpu().reshape(len(few), len(x), -1))
+    rates = torch.cat(parts) / torch.tensor([[[_share_rate(levels[index])]] for index in asked])
+    still = rates.new_zeros(len(levels) - len(asked), *rates.shape[1:])
+    return torch.cat([rates, still]), "one JVP" if is_clear else "differences"
 
 
-def _by_differences(field: AbstractField, x: Tensor, t: float, velocity: Tensor) -> tuple[Tensor, str]:
+def _by_differences(field: AbstractField, x: Tensor, t: Time, velocity: Tensor) -> tuple[Tensor, str]:
     return differenced_rate(field, x, t, velocity), "differences"
 
 
-def clean_rate(field: AbstractField, x: Tensor, t: float, velocity: Tensor) -> tuple[Tensor, str]:
+def clean_rate(field: AbstractField, x: Tensor, t: Time, velocity: Tensor) -> tuple[Tensor, str]:
     """dD/dt along the flow at states x [n, *shape]: one JVP of the clean prediction in direction (velocity, 1).
 
-    A field that torch cannot differentiate forward is asked a little before and a little after instead; the second
-    value says which it was, ``"jvp"`` or ``"differences"``.
+    ``t`` is one time or one for each state. A field that torch cannot differentiate forward is asked a little before
+    and a little after instead; the second value says which it was, ``"jvp"`` or ``"differences"``.
     """
-    times = x.new_full((len(x),), t)
+    times = _of_rows(t, x)
     try:
         with torch.no_grad():
             rate: Tensor = jvp(
@@ -171,19 +176,24 @@ def clean_rate(field: AbstractField, x: Tensor, t: float, velocity: Tensor) -> t
         return differenced_rate(field, x, t, velocity), "differences"
 
 
-def differenced_rate(
-    field: AbstractField, x: Tensor, t: float, velocity: Tensor, part: float = 1.0
-) -> Tensor:
+def differenced_rate(field: AbstractField, x: Tensor, t: Time, velocity: Tensor, part: float = 1.0) -> Tensor:
     """dD/dt along the flow by two or three calls, of second order in a step that goes with t."""
-    step = part * t * torch.finfo(x.dtype).eps ** (1 / 3)
+    times = _of_rows(t, x)
+    step = part * times * torch.finfo(x.dtype).eps ** (1 / 3)
+    wide = step.reshape(-1, *[1] * (x.dim() - 1))
 
     def clean(k: float) -> Tensor:
-        return field(x + k * step * velocity.to(x), x.new_full((len(x),), t + k * step)).denoised
+        return field(x + k * wide * velocity.to(x), times + k * step).denoised
 
     with torch.no_grad():
-        if t + step > getattr(field, "latest", 1.0):
-            return (3.0 * clean(0.0) - 4.0 * clean(-1.0) + clean(-2.0)) / (2.0 * step)
-        return (clean(1.0) - clean(-1.0)) / (2.0 * step)
+        if bool((times + step > getattr(field, "latest", 1.0)).any()):
+            return (3.0 * clean(0.0) - 4.0 * clean(-1.0) + clean(-2.0)) / (2.0 * wide)
+        return (clean(1.0) - clean(-1.0)) / (2.0 * wide)
+
+
+def _of_rows(t: Time, x: Tensor) -> Tensor:
+    """One time for each state [n]."""
+    return t.to(x) if isinstance(t, Tensor) else x.new_full((len(x),), t)
 
 
 def _is_blind(field: AbstractField, x: Tensor, t: float, velocity: Tensor, rate: Tensor) -> bool:

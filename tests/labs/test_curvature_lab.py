@@ -244,6 +244,9 @@ def test_a_run_that_is_cancelled_keeps_its_frames():
         seen.append(event)
     assert of(seen, Status)[-1].kind == "cancelled"
     assert of(seen, Done)[0].record.panes[0].paths.run.steps < 60
+    again = shown(state(model="exact", steps=60, seed=7))  # the part must not stand for the whole
+    assert len(whole(again, Kind.STATE)) == len(whole(again, Kind.TICKS)) == 61
+    assert np.isfinite(whole(again, Kind.STATE)).all()
 
 
 def test_a_click_is_followed_in_the_coordinates_of_the_picture():

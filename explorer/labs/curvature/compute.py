@@ -2,17 +2,19 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import torch
 
 from explorer.labs.curvature.maps import heat_blocks
-from explorer.labs.curvature.paths import float32, placed, sampled
+from explorer.labs.curvature.paths import float32, pane_key, placed, sampled
 from explorer.labs.curvature.plan import Pane, Plan, planned
 from explorer.labs.curvature.record import CurvatureLabRecord, PaneRecord, Paths
+from explorer.labs.curvature.shop import SHOP
 from explorer.labs.curvature.state import MAP_COLOURS, CurvatureState
-from explorer.labs.curvature.studies import checked, solved
+from explorer.labs.curvature.studies import checked, is_studied, recalled, solved
 from explorer.labs.figures.checks import round_up
 from explorer.labs.figures.curvature import (
     charts_of,
@@ -24,8 +26,9 @@ from explorer.labs.figures.curvature import (
 )
 from explorer.labs.scene import Amend, Begin, Block, Charts, Done, Event, Kind, Status
 from explorer.labs.shelf import Shelf
-from explorer.maths.curvature import measured
+from explorer.maths.curvature import Curvature, measured
 from explorer.maths.dimension import chord_view
+from explorer.maths.paths import PATHS
 
 DECADES = 1000.0
 """Greatest colour over least, by ratio: a path bends a hundred times more at its turn than on its way there."""
@@ -47,19 +50,26 @@ def events(
         record = replace(record, panes=(*record.panes, bent(plan, pane, paths)))
         if paths.run.ended.kind != "done":
             break
+    record = recalled(record)
     yield from _drawn(record)
     status, is_whole = _status(record), len(record.panes) == len(plan.panes)
     if status.kind == "done" and is_whole and state.colour in MAP_COLOURS:
         yield from heat_blocks(record, heat_of, stop)
     yield status
     yield Done(record, footer_of(record))  # the picture is whole; what is asked of the fields comes after it
-    if status.kind == "done" and is_whole:
+    if status.kind == "done" and is_whole and not is_studied(record):
         yield from _studied(record, status, stop)
 
 
 def bent(plan: Plan, pane: Pane, paths: Paths) -> PaneRecord:
     """How the paths of a pane bend in the state's coordinates; asks no model."""
-    return PaneRecord(pane, paths, measured(paths.motion, placed(plan, pane, paths)))
+    key = f"bent {pane_key(plan, pane)} {plan.coordinates(pane).name}"
+    known: Curvature | None = SHOP.get(key) if paths.run.ended.kind == "done" else None
+    if known is None:
+        known = measured(paths.motion, placed(plan, pane, paths))
+        if paths.run.ended.kind == "done":
+            SHOP.put(key, known)
+    return PaneRecord(pane, paths, known)
 
 
 def _drawn(record: CurvatureLabRecord) -> Iterator[Event]:
@@ -84,6 +94,7 @@ def _drawn(record: CurvatureLabRecord) -> Iterator[Event]:
 
 def _studied(record: CurvatureLabRecord, status: Status, stop: Callable[[], bool]) -> Iterator[Event]:
     """What solvers pay, and whether the fields are gradients: each shown as it comes, all of it in a last record."""
+    yield from _laid_by(record, status)
     shown = time.perf_counter()
     for study in (solved, checked):
         for part in study(record):
@@ -96,6 +107,16 @@ def _studied(record: CurvatureLabRecord, status: Status, stop: Callable[[], bool
                 break
     yield Charts(charts_of(record))
     yield Done(record, footer_of(record))
+
+
+def _laid_by(record: CurvatureLabRecord, status: Status) -> Iterator[Event]:
+    """Measure in the other coordinates too, so that a change of them is painted at once."""
+    for name in PATHS:
+        plan = replace(record.plan, state=replace(record.plan.state, coordinates=name))
+        for pane in record.panes:
+            with suppress(ValueError):  # coordinates that hold too few moments of a short run
+                bent(plan, pane.pane, pane.paths)
+            yield status
 
 
 def scale_of(record: CurvatureLabRecord) -> tuple[float, float]:

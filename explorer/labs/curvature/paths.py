@@ -98,6 +98,8 @@ def _whole(plan: Plan, pane: Pane, paths: Paths) -> Iterator[Event]:
 def placed(plan: Plan, pane: Pane, paths: Paths) -> Placed:
     """The paths in the coordinates that the state names; kept, since they are asked for more than once."""
     path = plan.coordinates(pane)
+    if paths.run.ended.kind != "done":  # a part of a run must not stand for the whole
+        return in_coordinates(paths.motion, path)
     key = f"placed {pane_key(plan, pane)} {path.name}"
     known: Placed | None = SHOP.get(key)
     return known if known is not None else SHOP.put(key, in_coordinates(paths.motion, path))

@@ -26,14 +26,47 @@ TOLERANCE = 1e-4
 """Of the adaptive run whose local errors are shown."""
 
 
+def recalled(record: CurvatureLabRecord) -> CurvatureLabRecord:
+    """The record with what was studied before: neither coordinates nor colours change it."""
+    plan = record.plan
+    panes = tuple(replace(pane, checks=SHOP.get(_checks_key(plan, pane))) for pane in record.panes)
+    known = SHOP.get(_solving_key(plan))
+    if known is None:
+        return replace(record, panes=panes)
+    study: Solving = known[1]
+    return replace(record, panes=panes, solving=replace(study, suggestion=SHOP.get(_suggestion_key(plan))))
+
+
+def is_studied(record: CurvatureLabRecord) -> bool:
+    """Whether nothing is left to ask of the fields."""
+    solving = record.solving
+    is_solved = not _is_solvable(record) or (solving is not None and solving.suggestion is not None)
+    return is_solved and all(pane.checks is not None or pane.pane.field is None for pane in record.panes)
+
+
+def _is_solvable(record: CurvatureLabRecord) -> bool:
+    return record.panes[0].pane.field is not None and record.plan.is_plane
+
+
+def _checks_key(plan: Plan, pane: PaneRecord) -> str:
+    return f"checks {pane_key(plan, pane.pane)}"
+
+
+def _solving_key(plan: Plan) -> str:
+    return f"solving {pane_key(plan, plan.panes[0])}"
+
+
+def _suggestion_key(plan: Plan) -> str:
+    return f"{_solving_key(plan)} {plan.state.level!r}"
+
+
 def solved(record: CurvatureLabRecord) -> Iterator[CurvatureLabRecord]:
     """What solvers pay on the first pane's field; a record for each new point, and one with the suggestion."""
     plan, pane = record.plan, record.panes[0].pane
-    if pane.field is None or not plan.is_plane:
+    if pane.field is None or not _is_solvable(record):
         return
     noise = plan.noise[:SOLVED].to(dtype_of(pane.field))
-    key = f"solving {pane_key(plan, pane)}"
-    known = SHOP.get(key)
+    known = SHOP.get(_solving_key(plan))
     try:
         if known is None:
             ends = reference(pane.field, noise)
@@ -42,14 +75,13 @@ def solved(record: CurvatureLabRecord) -> Iterator[CurvatureLabRecord]:
             for point in work_precision(pane.field, noise, ends):
                 study = replace(study, points=(*study.points, point))
                 yield replace(record, solving=study)
-            known = SHOP.put(key, (ends, study))
+            known = SHOP.put(_solving_key(plan), (ends, study))
         ends, study = known
-        suggested = f"{key} {plan.state.level!r}"
-        suggestion = SHOP.get(suggested)
+        suggestion = SHOP.get(_suggestion_key(plan))
         if suggestion is None:
             yield replace(record, solving=study)
             *_, suggestion = suggest(pane.field, plan.state.sampler, plan.state.level, noise, ends)
-            SHOP.put(suggested, suggestion)
+            SHOP.put(_suggestion_key(plan), suggestion)
         yield replace(record, solving=replace(study, suggestion=suggestion))
     except ValueError as fault:  # a field that no solver gets through
         yield replace(record, solving=Solving(trouble=sentence(fault)))
@@ -60,7 +92,7 @@ def checked(record: CurvatureLabRecord) -> Iterator[CurvatureLabRecord]:
     for slot, pane in enumerate(record.panes):
         if pane.pane.field is None:
             continue
-        key = f"checks {pane_key(record.plan, pane.pane)}"
+        key = _checks_key(record.plan, pane)
         known: Checks | None = SHOP.get(key)
         for checks in [known] if known is not None else _checks(record.plan, pane):
             record = replace(
