@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from explorer.labs.controls import Control, controls_of
+from explorer.labs.controls import Choice, Control, check_texts, controls_of
 from explorer.labs.scene import Event
 from explorer.labs.shelf import Shelf
 from explorer.maths.trajectory import Trajectory
@@ -33,6 +33,9 @@ class AbstractLab(ABC, Generic[S]):
     alone: ClassVar[Mapping[str, Any]] = {}
     """The values that put nothing beside the first run."""
 
+    own: ClassVar[Mapping[str, tuple[type, ...]]] = {}
+    """Choice -> the kinds of a visitor's own things that it offers."""
+
     @property
     def controls(self) -> dict[str, Control]:
         """The controls of the state, by field name."""
@@ -54,19 +57,39 @@ class AbstractLab(ABC, Generic[S]):
         Raises:
             ValueError: one sentence, for a control that does not exist, a value out of bounds, or a cost over budget.
         """
-        return self.built(dataclasses.asdict(state) | {name: value}, shelf, just=name)  # type: ignore[call-overload] # a dataclass
+        return self.built(dataclasses.asdict(state) | {name: value}, shelf, just=name)  # type: ignore[call-overload] # every State is a dataclass, which a type variable cannot say
 
     def meant(self, choices: dict[str, Any]) -> dict[str, Any]:
         """Choices made in code, with those that they imply."""
         return choices
 
-    @abstractmethod
     def built(self, values: dict[str, Any], shelf: Shelf, just: str = "") -> S:
         """The checked state of values; those that follow from ``just`` changed are settled first."""
+        unknown = set(values) - set(self.controls)
+        if unknown:
+            raise ValueError(
+                f"there is no control {sorted(map(str, unknown))[0][:40]!r}; known: {', '.join(self.controls)}"
+            )
+        check_texts(self.State, values)
+        if just:
+            # The choice itself is held to its bounds before anything is derived from it.
+            control = self.controls[just]
+            if not (isinstance(control, Choice) and values[just] in self.options(values, just, shelf)):
+                control.checked(just, values[just], values)
+            values = self.settled(values, just)
+        return self.State(**values)
 
-    @abstractmethod
+    def settled(self, values: dict[str, Any], just: str) -> dict[str, Any]:
+        """The values with what follows from the choice of ``just`` put in order."""
+        return values
+
     def options(self, values: dict[str, Any], name: str, shelf: Shelf) -> dict[str, str]:
         """Key -> label of what a choice offers now, the visitor's own things included."""
+        control = self.controls[name]
+        if not isinstance(control, Choice):
+            raise ValueError(f"{name!r} is no choice")
+        own = [shelf.labels(kind) for kind in self.own.get(name, ())]
+        return dict(control.options(values)) | {key: label for labels in own for key, label in labels.items()}
 
     @abstractmethod
     def events(

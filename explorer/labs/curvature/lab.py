@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from explorer.labs.base import AbstractLab
-from explorer.labs.controls import Choice, check_texts
 from explorer.labs.curvature import compute, launch
 from explorer.labs.curvature.recipe import recipe
 from explorer.labs.curvature.state import NOTHING, CurvatureState, settled
@@ -40,32 +39,14 @@ class CurvatureLab(AbstractLab[CurvatureState]):
         "pairs": "the same noise in all panes, end points joined",
     }
     layers_on: ClassVar[Sequence[str]] = ("target", "map", "particles", "paths")
+    own: ClassVar[Mapping[str, tuple[type, ...]]] = {
+        "target": (AbstractTarget,),
+        **dict.fromkeys(("model", "second", "third"), (AbstractField, Trajectory)),
+    }
     alone: ClassVar[Mapping[str, Any]] = {"second": NOTHING, "third": NOTHING}
 
-    def built(self, values: dict[str, Any], shelf: Shelf, just: str = "") -> CurvatureState:
-        unknown = set(values) - set(self.controls)
-        if unknown:
-            raise ValueError(
-                f"there is no control {sorted(map(str, unknown))[0][:40]!r}; known: {', '.join(self.controls)}"
-            )
-        check_texts(CurvatureState, values)
-        if just:
-            control = self.controls[just]
-            if not (isinstance(control, Choice) and values[just] in self.options(values, just, shelf)):
-                control.checked(just, values[just], values)
-            values = settled(values, just)
-        return CurvatureState(**values)
-
-    def options(self, values: dict[str, Any], name: str, shelf: Shelf) -> dict[str, str]:
-        control = self.controls[name]
-        if not isinstance(control, Choice):
-            raise ValueError(f"{name!r} is no choice")
-        options = dict(control.options(values))
-        if name == "target":
-            options |= shelf.labels(AbstractTarget)
-        if name in ("model", "second", "third"):
-            options |= shelf.labels(AbstractField) | shelf.labels(Trajectory)
-        return options
+    def settled(self, values: dict[str, Any], just: str) -> dict[str, Any]:
+        return settled(values, just)
 
     def events(
         self,

@@ -119,4 +119,4 @@ def _checks(plan: Plan, pane: PaneRecord) -> Iterator[Checks]:
         if exact is not None:
             found["error"].append(velocity_error(field, exact, x, t).double().square().mean().sqrt())
         parts = {name: torch.stack(values) if values else None for name, values in found.items()}
-        yield Checks(parts["shares"], parts["asymmetry"], parts["loop"], parts["error"], bent.by)  # type: ignore[arg-type] # never empty
+        yield Checks(parts["shares"], parts["asymmetry"], parts["loop"], parts["error"], bent.by)  # type: ignore[arg-type] # shares and asymmetry have one for each moment by now

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from explorer.labs.base import AbstractLab
-from explorer.labs.controls import Choice, check_texts
 from explorer.labs.figures import figures_of
 from explorer.labs.scene import Event
 from explorer.labs.scrub import compute
@@ -35,36 +34,15 @@ class ScrubLab(AbstractLab[ScrubState]):
         "pairs": "the same noise in both runs, joined",
     }
     layers_on: ClassVar[Sequence[str]] = ("target", "particles", "paths", "clean")
+    own: ClassVar[Mapping[str, tuple[type, ...]]] = {"target": (AbstractTarget,), "model": (AbstractField,)}
 
     def meant(self, choices: dict[str, Any]) -> dict[str, Any]:
         """A choice for the second run alone asks for the comparison."""
         is_second = any(self.controls[name].group == "compare" for name in choices)
         return {"compare": True} | choices if is_second else choices
 
-    def built(self, values: dict[str, Any], shelf: Shelf, just: str = "") -> ScrubState:
-        unknown = set(values) - set(self.controls)
-        if unknown:
-            raise ValueError(
-                f"there is no control {sorted(map(str, unknown))[0][:40]!r}; known: {', '.join(self.controls)}"
-            )
-        check_texts(ScrubState, values)
-        if just:
-            # The choice itself is held to its bounds before anything is derived from it.
-            control = self.controls[just]
-            if not (isinstance(control, Choice) and values[just] in self.options(values, just, shelf)):
-                control.checked(just, values[just], values)
-            values = settled(values, just)
-        return ScrubState(**values)
-
-    def options(self, values: dict[str, Any], name: str, shelf: Shelf) -> dict[str, str]:
-        """Key -> label of what a choice offers now, the visitor's own things included."""
-        control = self.controls[name]
-        if not isinstance(control, Choice):
-            raise ValueError(f"{name!r} is no choice")
-        options = dict(control.options(values))
-        if name in ("target", "model"):
-            options |= shelf.labels(AbstractTarget if name == "target" else AbstractField)
-        return options
+    def settled(self, values: dict[str, Any], just: str) -> dict[str, Any]:
+        return settled(values, just)
 
     def events(
         self, state: ScrubState, shelf: Shelf, device: str = "cpu", stop: Callable[[], bool] = lambda: False
