@@ -95,6 +95,13 @@ class CountedField:
         self._last = known
         return known
 
+    def answered(self, prediction: Prediction, evals: int) -> None:
+        """Take note of what was got from the model in another way than by a call of this object."""
+        self.evals += evals
+        if self.first is None:
+            self.first = prediction
+        self._last = prediction
+
     def next_step(self) -> None:
         """Forget the step's first prediction; the last is kept for one more call, if it is another."""
         if self._last is self.first:

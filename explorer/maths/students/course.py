@@ -1,0 +1,185 @@
+"""The one loop that makes students: a generator of progress records that can be stopped, kept and run on.
+
+Source: the running average of weights after Karras et al. 2022, arXiv:2206.00364; where we differ: its decay rises
+with the first updates, so that short runs are not held back by their first weights.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from torch import Tensor
+
+from explorer.maths.students.course_state import load_course, save_course
+from explorer.maths.students.flow_map import AbstractFlowMap
+from explorer.maths.students.judge import Judge
+from explorer.maths.students.method import Learner
+from explorer.maths.training.run import TrainEnded
+
+MEMORY, BLOWN_UP, BEYOND = 200, 100.0, 10.0
+"""A loss of so many times the median of the last so many, or a cloud so far beyond the data, has diverged."""
+LOOKS = 40
+"""How often a student is judged in a whole run."""
+
+
+@dataclass(frozen=True, eq=False)
+class DistillProgress:
+    """A student on its way.
+
+    ``loss`` is the mean since the last record, ``parts`` of its parts; ``cloud`` [1000, *shape] what the averaged
+    weights make of always the same noise; ``w2`` its distance to the data (500 points, in units of x) when it was last
+    judged, at update ``judged``. ``student`` is the best so far, made at update ``best_step``; in a record whose
+    ``ended`` says done it is the last one. ``doing`` says what goes on before the first update.
+    """
+
+    method: str
+    step: int
+    steps: int
+    loss: float
+    parts: dict[str, float]
+    seconds: float
+    seconds_left: float
+    student: AbstractFlowMap
+    best_step: int
+    cloud: Tensor
+    w2: float
+    judged: int
+    doing: str = ""
+    ended: TrainEnded | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What the judge saw."""
+
+    step: int
+    student: AbstractFlowMap
+    cloud: Tensor
+    w2: float
+
+
+class Course:
+    """A student being made. ``records()`` may be closed at any record and called again: it goes on from there."""
+
+    def __init__(
+        self, learner: Learner, *, every: float = 0.1, state_file: Path | None = None, save_every: float = 3.0
+    ):
+        self.learner, self.every = learner, every
+        self.state_file, self.save_every = state_file, save_every
+        self.judge = Judge(learner.task.target, learner.method.main)
+        self.recent: deque[float] = deque(maxlen=MEMORY)
+        self.seconds, self.prepared = 0.0, False
+        self.last = self.best = self._look()
+        if state_file is not None and state_file.exists():
+            load_course(state_file, self)
+
+    def records(self) -> Iterator[DistillProgress]:
+        """Go on to the end; the last record has ``ended``."""
+        try:
+            yield from self._preparing()
+            yield from self._learning()
+        finally:
+            if self.state_file is not None and self.prepared:
+                save_course(self.state_file, self)
+
+    def _preparing(self) -> Iterator[DistillProgress]:
+        if self.prepared:
+            return
+        begun = time.perf_counter()
+        for share in self.learner.method.prepare(self.learner):
+            yield self._record(doing=f"following the teacher, {share:.0%}")
+        self.seconds += time.perf_counter() - begun
+        self.prepared = True
+
+    def _learning(self) -> Iterator[DistillProgress]:
+        learner, steps = self.learner, self.learner.schedule.steps
+        between = max(1, steps // LOOKS)
+        before, first = self.seconds, learner.step
+        since: list[dict[str, float]] = []
+        begun = shown = saved = time.perf_counter()
+        while learner.step < steps:
+            number = learner.step + 1
+            since.append(learner.update())
+            now = time.perf_counter()
+            self.seconds = before + now - begun
+            why = self._fault(sum(since[-1].values()))
+            looked = not why and (number % between == 0 or number == steps)
+            if looked:
+                why = self._judged()
+            if why:
+                self.state_file = None  # what is on the disk is from before, and is kept
+                yield self._record(since, first, ended=_diverged(number, why, self.best.step))
+                return
+            if number < steps and (looked or now - shown >= self.every):
+                yield self._record(since, first, before=before)
+                since, shown = [], time.perf_counter()
+            if self.state_file is not None and now - saved >= self.save_every:
+                save_course(self.state_file, self)
+                saved = time.perf_counter()
+        self.best = self.last
+        yield self._record(since, first, ended=TrainEnded("done", learner.step, "done"))
+
+    def _look(self) -> _Look:
+        student = self.learner.student()
+        cloud = self.judge.cloud(student)
+        return _Look(self.learner.step, student, cloud, self.judge.w2(cloud))
+
+    def _judged(self) -> str:
+        """Look at the student, keep it if it is the best; why it has diverged, or nothing."""
+        look = self._look()
+        size = float(look.cloud.square().mean().sqrt())
+        if not size <= BEYOND * self.judge.reach:
+            return f"its samples lie {size / self.judge.reach:.3g} times as far out as the data"
+        self.last = look
+        if not look.w2 > self.best.w2 or self.best.step == 0:
+            self.best = look
+        return ""
+
+    def _fault(self, loss: float) -> str:
+        """Why the run has diverged, or nothing."""
+        if not math.isfinite(loss):
+            return f"the loss is {loss}"
+        if len(self.recent) == MEMORY and abs(loss) > BLOWN_UP * (usual := median(map(abs, self.recent))):
+            return f"the loss {loss:.3g} is over {BLOWN_UP:g} times its median {usual:.3g}"
+        self.recent.append(loss)
+        return ""
+
+    def _record(
+        self,
+        since: list[dict[str, float]] | None = None,
+        first: int = 0,
+        before: float = 0.0,
+        doing: str = "",
+        ended: TrainEnded | None = None,
+    ) -> DistillProgress:
+        step, steps = self.learner.step, self.learner.schedule.steps
+        names = since[-1] if since else {}
+        parts = {name: sum(one[name] for one in since or ()) / len(since or ()) for name in names}
+        cloud = self.last.cloud
+        if since and not ended and step != self.last.step:
+            cloud = self.judge.cloud(self.learner.student())
+        return DistillProgress(
+            self.learner.method.name,
+            step,
+            steps,
+            sum(parts.values()) if parts else math.nan,
+            parts,
+            self.seconds,
+            (self.seconds - before) / max(1, step - first) * (steps - step),
+            self.best.student,
+            self.best.step,
+            cloud,
+            self.last.w2,
+            self.last.step,
+            doing,
+            ended,
+        )
+
+
+def _diverged(step: int, why: str, kept: int) -> TrainEnded:
+    text = f"diverged at step {step}: {why}; the weights of step {kept} are kept; try a smaller learning rate"
+    return TrainEnded("diverged", step, text)

@@ -1,0 +1,323 @@
+"""Flow maps: what distillation makes. ``student(x, t, t_next)`` goes from one noise level to another in one call.
+
+What a student may be asked stands on its class: a full map takes any ``t >= t_next``, an endpoint map lands on the data
+and is noised again on the way, a point map knows only the whole way from noise to data. A pair of times that a map was
+not made for raises. All are on the linear path, where ``x_t = (1 - t) x_0 + t eps``.
+
+Sources: Boffi, Albergo and Vanden-Eijnden 2024, arXiv:2406.07507 (flow maps); Song et al. 2023, arXiv:2303.01469
+(endpoint maps that are noised again); Shaul et al. 2025, arXiv:2506.23589 (stochastic transitions).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import ClassVar, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from explorer.maths.paths import AbstractPath, as_path
+from explorer.maths.samplers.base import checked_states, noise_like
+from explorer.maths.shapes import Points
+
+NEAR = 1e-6
+"""Times closer than this are one time: grids are made of floats."""
+
+
+class NoiseSource(Protocol):
+    """Where a map that draws takes its noise from, in place of a generator."""
+
+    def like(self, x: Tensor) -> Tensor:
+        """Standard Gaussian noise of the shape, type and place of x."""
+
+
+Source = torch.Generator | NoiseSource
+
+
+class Jump(NamedTuple):
+    """Where one call leads [batch, *shape], and the velocity it went at: ``x - t velocity`` is its word on the data."""
+
+    x: Tensor
+    velocity: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class AbstractFlowMap(ABC):
+    """A student: ``student(x, t, t_next, generator=None)`` gives the state at ``t_next``.
+
+    ``network`` holds the weights, ``shape`` is that of one sample, ``method`` the key in ``STUDENTS`` of what made it.
+    """
+
+    network: nn.Module
+    shape: tuple[int, ...]
+    method: str = ""
+    path: AbstractPath = field(default_factory=lambda: as_path("linear"), init=False)
+
+    kind: ClassVar[str]
+    """full, endpoint, point, grid, velocity or stochastic."""
+    label: ClassVar[str]
+    valid: ClassVar[str]
+    """The pairs of times it was made for, as a person reads it."""
+    is_random: ClassVar[bool] = False
+    """Whether it draws noise when it does not go all the way to the data (a stochastic map: always)."""
+    latest: ClassVar[float] = 1.0
+
+    @property
+    def evals_per_call(self) -> int:
+        """Calls of the network that one call of the map costs."""
+        return 1
+
+    @property
+    def most_evals(self) -> int | None:
+        """The most evals that it has a use for; None where more can always be spent."""
+        return None
+
+    @abstractmethod
+    def refusal(self, t: float, t_next: float) -> str:
+        """Why it cannot go from t to t_next, for ``1 >= t > t_next >= 0``; nothing where it can."""
+
+    @abstractmethod
+    def jump(self, x: Points, t: float, t_next: float, source: Source | None = None) -> Jump:
+        """One call, unchecked and without gradients: for loops that have asked ``refusal`` already."""
+
+    def times(self, evals: int) -> list[float]:
+        """The falling times of a run with that many evals, from 1 to exactly 0.
+
+        Raises:
+            ValueError: when the map cannot be walked with so many.
+        """
+        if isinstance(evals, bool) or not isinstance(evals, int) or evals < 1 or evals % self.evals_per_call:
+            raise ValueError(
+                f"`evals` must be a whole number of at least {self.evals_per_call}, in calls of {self.evals_per_call}; "
+                f"got {evals!r}"
+            )
+        calls = evals // self.evals_per_call
+        times = [1.0 - i / calls for i in range(calls)] + [0.0]
+        self.check(times)
+        return times
+
+    def takes(self, evals: int) -> bool:
+        """Whether it can be walked with so many evals."""
+        try:
+            self.times(evals)
+        except ValueError:
+            return False
+        return True
+
+    def check(self, times: list[float]) -> None:
+        """Raise ValueError where a pair of neighbouring times is not one it was made for."""
+        for t, t_next in pairwise(times):
+            if not 0.0 <= t_next < t <= 1.0:
+                raise ValueError(
+                    f"`times` must fall from at most 1 to at least 0; got {t:g}, then {t_next:g}"
+                )
+            if why := self.refusal(t, t_next):
+                raise ValueError(why)
+
+    def __call__(self, x: Points, t: float, t_next: float, generator: Source | None = None) -> Points:
+        """The states at ``t_next`` of states x [batch, *shape] at ``t``; 1 >= t > t_next >= 0.
+
+        ``generator`` is needed where the map draws noise on its way.
+
+        Raises:
+            ValueError: for states of another shape, a pair of times it was not made for, or noise without a generator.
+        """
+        self.check([float(t), float(t_next)])
+        checked_states("x", x, self)  # type: ignore[arg-type] # it asks for the shape only
+        if generator is None and self.draws(float(t_next)):
+            raise ValueError(
+                f"{self._name} draws noise on its way to t = {t_next:g}; give generator=torch.Generator()"
+            )
+        return self.jump(x, float(t), float(t_next), generator).x
+
+    def draws(self, t_next: float) -> bool:
+        """Whether a call to ``t_next`` draws noise."""
+        return self.is_random
+
+    @property
+    def _name(self) -> str:
+        return f"student {self.method!r}" if self.method else f"this {self.label}"
+
+    def _refused(self, t: float, t_next: float) -> str:
+        return f"{self._name} is a {self.label} and goes {self.valid}; got t = {t:g} to {t_next:g}"
+
+
+class FullMap(AbstractFlowMap):
+    """``X(x, t, s) = x + (s - t) u(x, t, s)`` for any t > s; ``network(x, t, s)`` is the average velocity u."""
+
+    kind: ClassVar[str] = "full"
+    label: ClassVar[str] = "full map"
+    valid: ClassVar[str] = "from any t to any earlier t_next"
+
+    def refusal(self, t: float, t_next: float) -> str:
+        """Why it cannot go from t to t_next; nothing where it can."""
+        return ""
+
+    @torch.no_grad()
+    def jump(self, x: Points, t: float, t_next: float, source: Source | None = None) -> Jump:
+        """One call."""
+        u = self.network(x, t, t_next)
+        return Jump(x + (t_next - t) * u, u)
+
+
+@dataclass(frozen=True, eq=False)
+class DyadicMap(FullMap):
+    """A full map that was trained on steps of 1/2, 1/4, ... only, each begun at a multiple of itself."""
+
+    finest: int = 64
+    """The smallest step is 1 over this."""
+    label: ClassVar[str] = "full map on halved steps"
+    valid: ClassVar[str] = "by 1, 1/2, 1/4, ... from a multiple of that step"
+
+    def refusal(self, t: float, t_next: float) -> str:
+        """Why it cannot go from t to t_next; nothing where it can."""
+        parts = round(1.0 / (t - t_next))
+        fits = parts & (parts - 1) == 0 and parts <= self.finest and abs((t - t_next) * parts - 1.0) < NEAR
+        return "" if fits and abs(t * parts - round(t * parts)) < NEAR else self._refused(t, t_next)
+
+
+class EndpointMap(AbstractFlowMap):
+    """``f(x, t) = x - t n(x, t)`` lands on the data; for t_next > 0 it is noised again: ``(1 - s) f + s eps``."""
+
+    kind: ClassVar[str] = "endpoint"
+    label: ClassVar[str] = "endpoint map"
+    valid: ClassVar[str] = "from any t to the data, and to t_next > 0 by noise drawn anew"
+    is_random: ClassVar[bool] = True
+
+    def refusal(self, t: float, t_next: float) -> str:
+        """Why it cannot go from t to t_next; nothing where it can."""
+        return ""
+
+    def draws(self, t_next: float) -> bool:
+        """Whether a call to ``t_next`` draws noise."""
+        return t_next > 0.0
+
+    @torch.no_grad()
+    def jump(self, x: Points, t: float, t_next: float, source: Source | None = None) -> Jump:
+        """One call."""
+        velocity = self.network(x, t)
+        clean = x - t * velocity
+        if t_next == 0.0:
+            return Jump(clean, velocity)
+        return Jump((1.0 - t_next) * clean + t_next * drawn(x, source), velocity)
+
+
+class PointMap(AbstractFlowMap):
+    """``G(z) = z - n(z, 1)``: from noise to data in one call, and nothing else."""
+
+    kind: ClassVar[str] = "point"
+    label: ClassVar[str] = "point map"
+    valid: ClassVar[str] = "from t = 1 to t_next = 0 only"
+
+    @property
+    def most_evals(self) -> int | None:
+        """The most evals that it has a use for."""
+        return 1
+
+    def refusal(self, t: float, t_next: float) -> str:
+        """Why it cannot go from t to t_next; nothing where it can."""
+        return "" if t == 1.0 and t_next == 0.0 else self._refused(t, t_next)
+
+    @torch.no_grad()
+    def jump(self, x: Points, t: float, t_next: float, source: Source | None = None) -> Jump:
+        """One call."""
+        velocity = self.network(x, t)
+        return Jump(x - t * velocity, velocity)
+
+
+class GridMaps(AbstractFlowMap):
+    """One network for each number of steps M, each good for its own grid t = j/M: an Euler step of 1/M.
+
+    ``network`` is a ModuleDict with keys ``"1"``, ``"2"``, ``"4"``, ...
+    """
+
+    kind: ClassVar[str] = "grid"
+    label: ClassVar[str] = "map on its grids"
+    valid: ClassVar[str] = "by 1/M from t = j/M, for an M that it has a network for"
+
+    @property
+    def sizes(self) -> Mapping[int, nn.Module]:
+        """Its networks by M."""
+        return {int(m): network for m, network in self.network.items()}  # type: ignore[operator] # a ModuleDict
+
+    @property
+    def most_evals(self) -> int | None:
+        """The most evals that it has a use for."""
+        return max(self.sizes)
+
+    def refusal(self, t: float, t_next: float) -> str:
+        """Why it cannot go from t to t_next; nothing where it can."""
+        size = round(1.0 / (t - t_next))
+        fits = size in self.sizes and abs((t - t_next) * size - 1.0) < NEAR
+        if fits and abs(t * size - round(t * size)) < NEAR:
+            return ""
+        return f"{self._refused(t, t_next)}; it has M = {', '.join(map(str, sorted(self.sizes)))}"
+
+    @torch.no_grad()
+    def jump(self, x: Points, t: float, t_next: float, source: Source | None = None) -> Jump:
+        """One call."""
+        velocity = self.sizes[round(1.0 / (t - t_next))](x, t)
+        return Jump(x + (t_next - t) * velocity, velocity)
+
+
+class VelocityMap(AbstractFlowMap):
+    """A velocity that is straight enough to be walked in few Euler steps."""
+
+    kind: ClassVar[str] = "velocity"
+    label: ClassVar[str] = "velocity"
+    valid: ClassVar[str] = "from any t to any earlier t_next, by one Euler step"
+
+    def refusal(self, t: float, t_next: float) -> str:
+        """Why it cannot go from t to t_next; nothing where it can."""
+        return ""
+
+    @torch.no_grad()
+    def jump(self, x: Points, t: float, t_next: float, source: Source | None = None) -> Jump:
+        """One call."""
+        velocity = self.network(x, t)
+        return Jump(x + (t_next - t) * velocity, velocity)
+
+
+@dataclass(frozen=True, eq=False)
+class StochasticMap(AbstractFlowMap):
+    """Draws the step itself: a head flow of ``inner`` Euler steps from fresh noise to ``Y = eps - x_0`` given x_t.
+
+    ``network(y, r, x, t)`` is the head's velocity at inner time r; the step is ``x + (t_next - t) Y``.
+    """
+
+    inner: int = 16
+    kind: ClassVar[str] = "stochastic"
+    label: ClassVar[str] = "stochastic map"
+    valid: ClassVar[str] = "from any t to any earlier t_next, by a draw"
+    is_random: ClassVar[bool] = True
+
+    @property
+    def evals_per_call(self) -> int:
+        """Calls of the head that one call of the map costs."""
+        return self.inner
+
+    def refusal(self, t: float, t_next: float) -> str:
+        """Why it cannot go from t to t_next; nothing where it can."""
+        return ""
+
+    @torch.no_grad()
+    def jump(self, x: Points, t: float, t_next: float, source: Source | None = None) -> Jump:
+        """One call of the map, ``inner`` of the head."""
+        y = drawn(x, source)
+        for step in range(self.inner):
+            y = y - self.network(y, 1.0 - step / self.inner, x, t) / self.inner
+        return Jump(x + (t_next - t) * y, y)
+
+
+def drawn(x: Tensor, source: Source | None) -> Tensor:
+    """Fresh noise like x."""
+    if source is None:
+        raise ValueError("this map draws noise; give generator=torch.Generator().manual_seed(0)")
+    return noise_like(x, source) if isinstance(source, torch.Generator) else source.like(x)
+
+
+KINDS: dict[str, type[AbstractFlowMap]] = {
+    kind.kind: kind for kind in (FullMap, EndpointMap, PointMap, GridMaps, VelocityMap, StochasticMap)
+}
+"""Every kind of map by its key."""

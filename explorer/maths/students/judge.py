@@ -1,0 +1,73 @@
+"""How a student is judged while it learns: always from the same noise, against the same data."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from explorer.maths.metrics import w2
+from explorer.maths.students.flow_map import AbstractFlowMap
+from explorer.maths.targets import AbstractTarget
+from explorer.maths.training.protocol import DATA_SEED, START_SEED, sobol_noise
+
+POINTS, CLOUD = 500, 1000
+"""Of the W2 (.02 s) and of the cloud that is shown."""
+AGAIN_SEED = 21
+"""Of the noise that is drawn anew on the way."""
+
+
+class EvenNoise:
+    """Noise that fills the space evenly, a fresh part of one Sobol set each time it is asked."""
+
+    def __init__(self, shape: tuple[int, ...], draws: int, seed: int = AGAIN_SEED):
+        self.shape, self.draws, self.seed, self.used = shape, max(1, draws), seed, 0
+
+    def like(self, x: Tensor) -> Tensor:
+        """The next part [n, *shape]."""
+        whole = sobol_noise(len(x), (self.draws, *self.shape), self.seed)
+        part = whole[:, self.used % self.draws]
+        self.used += 1
+        return part.to(x)
+
+
+def made(student: AbstractFlowMap, noise: Tensor, evals: int) -> Tensor:
+    """What a student makes of noise [n, *shape] with so many evals; noise on the way is even and always the same."""
+    times = student.times(evals)
+    draws = sum(student.draws(t_next) for t_next in times[1:])
+    source, x = EvenNoise(student.shape, draws), noise
+    for t, t_next in pairwise(times):
+        x = student.jump(x, t, t_next, source).x
+    return x
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Fixed noise and data of one target, and the number of evals at which students are asked."""
+
+    target: AbstractTarget
+    evals: int = 1
+
+    @cached_property
+    def noise(self) -> Tensor:
+        """The noise of the cloud; its first rows are that of W2."""
+        return sobol_noise(CLOUD, self.target.shape, START_SEED)
+
+    @cached_property
+    def data(self) -> Tensor:
+        """Data with equal counts in every component."""
+        return self.target.stratified(POINTS, DATA_SEED)
+
+    @cached_property
+    def reach(self) -> float:
+        """Root mean square coordinate of the data."""
+        return float(self.data.square().mean().sqrt())
+
+    def cloud(self, student: AbstractFlowMap) -> Tensor:
+        """What the student makes of the fixed noise [CLOUD, *shape]."""
+        return made(student, self.noise, self.evals)
+
+    def w2(self, cloud: Tensor) -> float:
+        """The distance of a cloud's first points to the data; NaN where the cloud is not finite."""
+        return w2(cloud[:POINTS], self.data) if bool(torch.isfinite(cloud).all()) else float("nan")

@@ -1,0 +1,182 @@
+"""The promise of a way to make students: what one update learns from, and what comes out.
+
+A method is a final frozen dataclass whose fields are its own settings. Everything that changes while a student learns
+lives on the ``Learner``; a method with more than one network makes a learner of its own.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from explorer.maths.fields import AbstractField
+from explorer.maths.students.flow_map import KINDS, AbstractFlowMap
+from explorer.maths.targets import AbstractTarget
+from explorer.maths.training.couplings import Independent
+from explorer.maths.training.run import Schedule
+
+Losses = dict[str, Tensor]
+"""The parts of a loss by name; what is minimised is their sum."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a student is made from: data, a teacher, a network with its first weights, and how long.
+
+    ``network`` is trained in place; it is called ``network(x, t)`` or, for full maps, ``network(x, t, t_next)`` with
+    times [batch]. ``teacher`` is on the linear path and of the target's shape.
+    """
+
+    target: AbstractTarget
+    teacher: AbstractField
+    network: nn.Module
+    schedule: Schedule
+
+
+@dataclass(frozen=True)
+class AbstractMethod(ABC):
+    """One way to make a student."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    kind: ClassVar[str]
+    """A key of ``KINDS``: what the student may be asked."""
+    summary: ClassVar[str]
+    """One sentence on what it learns, for a menu."""
+    source: ClassVar[str]
+    equation: ClassVar[str]
+    """The loss, in plain letters, with its number in the paper where that is known."""
+    differs: ClassVar[str]
+    """What differs from the paper."""
+    asks_teacher: ClassVar[bool] = True
+    """False where the loss is made of data alone; the teacher then gives first weights at most."""
+    begins: ClassVar[str] = "teacher"
+    """Where its first weights come from: the teacher's, or random."""
+    schedule: ClassVar[Schedule] = Schedule(6000)
+    betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
+    decay: ClassVar[float] = 0.999
+    """Of the running average of the weights, min(decay, n / (n + 10)) after n updates."""
+    clip: ClassVar[float | None] = None
+    """Largest norm of the gradient."""
+    main: ClassVar[int] = 1
+    """Evals at which it is judged while it learns."""
+
+    @abstractmethod
+    def losses(self, learner: "Learner") -> Losses:
+        """The loss of one update, on a fresh batch."""
+
+    def prepare(self, learner: "Learner") -> Iterator[float]:
+        """What must be there before the first update, such as pairs; yields the share that is done.
+
+        It draws from a seed of its own, so that a run that goes on another day finds the same.
+        """
+        return iter(())
+
+    def learner(self, task: Task) -> "Learner":
+        """What changes while a student of this method learns."""
+        return Learner(self, task)
+
+    def flow_map(self, network: nn.Module, shape: tuple[int, ...]) -> AbstractFlowMap:
+        """The student that a trained network is."""
+        return KINDS[self.kind](network, shape, self.name)
+
+
+class Learner:
+    """A student on its way: networks, their optimisers, the running average, and the randomness of the batches.
+
+    All of it is in ``networks``, ``optimisers``, ``averaged``, ``generator`` and ``step``, which a saved state holds.
+    """
+
+    def __init__(self, method: AbstractMethod, task: Task):
+        self.method, self.task, self.schedule = method, task, task.schedule
+        self.network = task.network.train()
+        self.averaged = deepcopy(task.network).eval().requires_grad_(False)
+        self.networks: dict[str, nn.Module] = {"student": self.network}
+        self.optimisers = {"student": adam(self.network, self.schedule.learning_rate, method.betas)}
+        self.generator = torch.Generator().manual_seed(self.schedule.seed)
+        self.kept: dict[str, Tensor] = {}
+        """Tensors that ``prepare`` made."""
+        self.step = 0
+
+    @property
+    def share(self) -> float:
+        """The share of the updates that are done, in [0, 1)."""
+        return self.step / self.schedule.steps
+
+    def update(self) -> dict[str, float]:
+        """One update; the parts of its loss. Weights stay as they were when the loss is not finite."""
+        self.optimisers["student"].param_groups[0]["lr"] = self.schedule.rate(self.step)
+        parts = self.method.losses(self)
+        if descended(self.network, self.optimisers["student"], parts, self.method.clip):
+            self.step += 1
+            self.average()
+        return {name: part.item() for name, part in parts.items()}
+
+    def average(self) -> None:
+        """Move the running average toward the weights."""
+        decay = min(self.method.decay, self.step / (self.step + 10))
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.averaged.parameters()), list(self.network.parameters()), 1.0 - decay
+            )
+
+    def student(self) -> AbstractFlowMap:
+        """The student of the averaged weights as they are now: a copy."""
+        return self.method.flow_map(deepcopy(self.averaged), self.task.target.shape)
+
+    def batch(self, n: int | None = None) -> tuple[Tensor, Tensor]:
+        """Fresh clean samples and noise that knows nothing of them, both [n, *shape]."""
+        pairs = Independent().pairs(self.task.target, n or self.schedule.batch, self.generator)
+        return pairs.clean, pairs.noise
+
+    def uniform(self, n: int | None = None) -> Tensor:
+        """Times [n], one uniform draw from each of n equal parts of [0, 1), in random order."""
+        n = n or self.schedule.batch
+        even = (torch.arange(n) + torch.rand(n, generator=self.generator)) / n
+        return even[torch.randperm(n, generator=self.generator)]
+
+    def teacher_velocity(self, x: Tensor, t: Tensor) -> Tensor:
+        """The teacher's dx/dt [batch, *shape], without gradient."""
+        with torch.no_grad():
+            return self.task.teacher(x, t).velocity
+
+
+def descended(
+    network: nn.Module, optimiser: torch.optim.Optimizer, parts: Losses, clip: float | None = None
+) -> bool:
+    """Take one optimiser step on the sum of the parts; False, and no step, when that is not finite."""
+    total = sum(parts.values())
+    assert isinstance(total, Tensor)
+    if not torch.isfinite(total):
+        return False
+    optimiser.zero_grad()
+    total.backward()
+    if clip is not None:
+        nn.utils.clip_grad_norm_(network.parameters(), clip)
+    optimiser.step()
+    return True
+
+
+def adam(network: nn.Module, rate: float, betas: tuple[float, float] = (0.9, 0.999)) -> torch.optim.Adam:
+    """Adam over the weights, in one fused pass."""
+    return torch.optim.Adam(network.parameters(), rate, betas, fused=True)
+
+
+def mixed(clean: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+    """``x_t = (1 - t) x_0 + t eps`` with t [batch]."""
+    t = across(t, clean)
+    return (1.0 - t) * clean + t * noise
+
+
+def across(t: Tensor, x: Tensor) -> Tensor:
+    """Numbers [batch], shaped so that they multiply x [batch, *shape]."""
+    return t.reshape(-1, *[1] * (x.dim() - 1))
+
+
+def squared(residual: Tensor) -> Tensor:
+    """Squares [batch], summed over the coordinates of each row."""
+    return residual.flatten(1).square().sum(1)
