@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,8 @@ from explorer.maths.training.run import Schedule
 
 Losses = dict[str, Tensor]
 """The parts of a loss by name; what is minimised is their sum."""
+EARLIEST = 1e-4
+"""The smallest time that a teacher is asked at: an exact field has no velocity at t = 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,11 @@ class AbstractMethod(ABC):
     main: ClassVar[int] = 1
     """Evals at which it is judged while it learns."""
 
+    def declare(self, **facts: Any) -> None:
+        """Facts of this object that differ from its class's; for ``__post_init__`` only."""
+        for name, value in facts.items():
+            object.__setattr__(self, name, value)
+
     @abstractmethod
     def losses(self, learner: "Learner") -> Losses:
         """The loss of one update, on a fresh batch."""
@@ -100,12 +107,19 @@ class Learner:
         self.generator = torch.Generator().manual_seed(self.schedule.seed)
         self.kept: dict[str, Tensor] = {}
         """Tensors that ``prepare`` made."""
+        self.told: dict[str, float] = {}
+        """Numbers of the last update that are shown beside its loss and are no part of it."""
         self.step = 0
 
     @property
     def share(self) -> float:
         """The share of the updates that are done, in [0, 1)."""
         return self.step / self.schedule.steps
+
+    @property
+    def turns(self) -> bool:
+        """Whether the next update is the first of another kind, whose loss is not to be held against those before."""
+        return False
 
     def update(self) -> dict[str, float]:
         """One update; the parts of its loss. Weights stay as they were when the loss is not finite."""
@@ -140,9 +154,9 @@ class Learner:
         return even[torch.randperm(n, generator=self.generator)]
 
     def teacher_velocity(self, x: Tensor, t: Tensor) -> Tensor:
-        """The teacher's dx/dt [batch, *shape], without gradient."""
+        """The teacher's dx/dt [batch, *shape], without gradient; no field is asked at t = 0 itself."""
         with torch.no_grad():
-            return self.task.teacher(x, t).velocity
+            return self.task.teacher(x, t.clamp(min=EARLIEST)).velocity
 
 
 def descended(

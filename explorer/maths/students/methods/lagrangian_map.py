@@ -1,13 +1,12 @@
 """Lagrangian flow-map distillation: the map must move with the flow at the place where it lands."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
-import torch
-from torch import Tensor
-
-from explorer.maths.forward import jvp
-from explorer.maths.students.method import AbstractMethod, Learner, Losses, across, mixed, squared
+from explorer.maths.students.identities import lagrangian
+from explorer.maths.students.intervals import check_share, diagonal_residual, own_velocity, parts, sums
+from explorer.maths.students.method import AbstractMethod, Learner, Losses
 
 
 @dataclass(frozen=True)
@@ -27,35 +26,17 @@ class LagrangianMap(AbstractMethod):
     equation: ClassVar[str] = "|u + (s - t) du/ds - sg v(X(x, t, s), s)|^2"
     differs: ClassVar[str] = "uniform pairs of times; no learned weight"
 
+    def __post_init__(self):
+        check_share("diagonal", self.diagonal)
+        if not self.teacher:
+            self.declare(asks_teacher=False, begins="random")
+
     def losses(self, learner: Learner) -> Losses:
-        """The velocity on the diagonal, and the Lagrangian residual off it; both over the whole batch's size."""
-        clean, noise = learner.batch()
-        n, cut = len(clean), round(self.diagonal * len(clean))
-        t, s = interval(learner, n - cut)
-        x = mixed(clean[cut:], noise[cut:], t)
-
-        def velocity(s: Tensor) -> Tensor:
-            return learner.network(x, t, s)
-
-        u, rate = jvp(velocity, (s,), (torch.ones_like(s),))
-        gap = across(s - t, x)
-        there = (x + gap * u).detach()
-        flow = learner.teacher_velocity(there, s) if self.teacher else learner.network(there, s).detach()
-        return {
-            "diagonal": diagonal_loss(learner, clean[:cut], noise[:cut], self.teacher).sum() / n,
-            "lagrangian": squared(u + gap * rate - flow).sum() / n,
-        }
-
-
-def interval(learner: Learner, n: int) -> tuple[Tensor, Tensor]:
-    """Times t >= s [n]: the larger and the smaller of two uniform draws."""
-    one, other = learner.uniform(n), learner.uniform(n)
-    return torch.maximum(one, other), torch.minimum(one, other)
-
-
-def diagonal_loss(learner: Learner, clean: Tensor, noise: Tensor, teacher: bool) -> Tensor:
-    """Squares [batch] of the error of ``u(x, t, t)`` against the teacher's velocity, or that of the pair."""
-    t = learner.uniform(len(clean))
-    x = mixed(clean, noise, t)
-    answer = learner.teacher_velocity(x, t) if teacher else noise - clean
-    return squared(learner.network(x, t) - answer)
+        """The velocity on the diagonal, and the Lagrangian residual off it."""
+        even, part = parts(learner, self.diagonal)
+        velocity = learner.teacher_velocity if self.teacher else partial(own_velocity, learner)
+        return sums(
+            learner,
+            diagonal=diagonal_residual(learner, even, self.teacher),
+            lagrangian=lagrangian(learner.network, velocity, part.x, part.t, part.s),
+        )
