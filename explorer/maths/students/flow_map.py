@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ NEAR = 1e-6
 """Times closer than this are one time: grids are made of floats."""
 
 
+@runtime_checkable
 class NoiseSource(Protocol):
     """Where a map that draws takes its noise from, in place of a generator."""
 
