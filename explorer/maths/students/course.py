@@ -8,7 +8,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -33,7 +33,8 @@ class DistillProgress:
     ``loss`` is the mean since the last record, ``parts`` of its parts; ``cloud`` [1000, *shape] what the averaged
     weights make of always the same noise; ``w2`` its distance to the data (500 points, in units of x) when it was last
     judged, at update ``judged``. ``student`` is the best so far, made at update ``best_step``; in a record whose
-    ``ended`` says done it is the last one. ``doing`` says what goes on before the first update.
+    ``ended`` says done it is the last one. ``doing`` says what goes on before the first update, ``told`` what the last
+    update tells beside its loss (a critic's own loss, the spread of a density ratio).
     """
 
     method: str
@@ -50,10 +51,11 @@ class DistillProgress:
     judged: int
     doing: str = ""
     ended: TrainEnded | None = None
+    told: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
-class _Look:
+class Look:
     """What the judge saw."""
 
     step: int
@@ -72,8 +74,8 @@ class Course:
         self.state_file, self.save_every = state_file, save_every
         self.judge = Judge(learner.task.target, learner.method.main)
         self.recent: deque[float] = deque(maxlen=MEMORY)
-        self.seconds, self.prepared = 0.0, False
-        self.last = self.best = self._look()
+        self.seconds, self.counted, self.prepared, self.at_rest = 0.0, 0.0, False, True
+        self.last = self.best = self.look(learner.student())
         if state_file is not None and state_file.exists():
             load_course(state_file, self)
 
@@ -83,29 +85,29 @@ class Course:
             yield from self._preparing()
             yield from self._learning()
         finally:
-            if self.state_file is not None and self.prepared:
+            if self.state_file is not None and self.prepared and self.at_rest:
                 save_course(self.state_file, self)
 
     def _preparing(self) -> Iterator[DistillProgress]:
         if self.prepared:
             return
-        begun = time.perf_counter()
+        self.counted = time.perf_counter()
         for share in self.learner.method.prepare(self.learner):
             yield self._record(doing=f"following the teacher, {share:.0%}")
-        self.seconds += time.perf_counter() - begun
+            self.counted = time.perf_counter()
+        self._count()
         self.prepared = True
 
     def _learning(self) -> Iterator[DistillProgress]:
         learner, steps = self.learner, self.learner.schedule.steps
-        between = max(1, steps // LOOKS)
-        before, first = self.seconds, learner.step
+        between, before, first = max(1, steps // LOOKS), self.seconds, learner.step
         since: list[dict[str, float]] = []
-        begun = shown = saved = time.perf_counter()
+        self.counted = shown = saved = time.perf_counter()
         while learner.step < steps:
             number = learner.step + 1
+            self.at_rest = False  # an interrupt inside the update leaves it half done
             since.append(learner.update())
-            now = time.perf_counter()
-            self.seconds = before + now - begun
+            self.at_rest = True
             why = self._fault(sum(since[-1].values()))
             looked = not why and (number % between == 0 or number == steps)
             if looked:
@@ -114,25 +116,34 @@ class Course:
                 self.state_file = None  # what is on the disk is from before, and is kept
                 yield self._record(since, first, ended=_diverged(number, why, self.best.step))
                 return
-            if number < steps and (looked or now - shown >= self.every):
+            if number < steps and (looked or time.perf_counter() - shown >= self.every):
                 yield self._record(since, first, before=before)
-                since, shown = [], time.perf_counter()
-            if self.state_file is not None and now - saved >= self.save_every:
+                since = []
+                self.counted = shown = time.perf_counter()
+            if self.state_file is not None and time.perf_counter() - saved >= self.save_every:
+                self._count()
                 save_course(self.state_file, self)
                 saved = time.perf_counter()
         self.best = self.last
         yield self._record(since, first, ended=TrainEnded("done", learner.step, "done"))
 
-    def _look(self) -> _Look:
-        student = self.learner.student()
+    def _count(self) -> None:
+        """Add what was spent since the last count; a caller's own time between two records is not ours."""
+        now = time.perf_counter()
+        self.seconds, self.counted = self.seconds + now - self.counted, now
+
+    def look(self, student: AbstractFlowMap) -> Look:
+        """What the judge sees of a student, made at the learner's step."""
         cloud = self.judge.cloud(student)
-        return _Look(self.learner.step, student, cloud, self.judge.w2(cloud))
+        return Look(self.learner.step, student, cloud, self.judge.w2(cloud))
 
     def _judged(self) -> str:
         """Look at the student, keep it if it is the best; why it has diverged, or nothing."""
-        look = self._look()
+        look = self.look(self.learner.student())
         size = float(look.cloud.square().mean().sqrt())
-        if not size <= BEYOND * self.judge.reach:
+        if not math.isfinite(size):
+            return "its samples are not finite"
+        if size > BEYOND * self.judge.reach:
             return f"its samples lie {size / self.judge.reach:.3g} times as far out as the data"
         self.last = look
         if not look.w2 > self.best.w2 or self.best.step == 0:
@@ -162,6 +173,7 @@ class Course:
         cloud = self.last.cloud
         if since and not ended and step != self.last.step:
             cloud = self.judge.cloud(self.learner.student())
+        self._count()
         return DistillProgress(
             self.learner.method.name,
             step,
@@ -177,6 +189,7 @@ class Course:
             self.last.step,
             doing,
             ended,
+            dict(self.learner.told),
         )
 
 

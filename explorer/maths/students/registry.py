@@ -3,12 +3,16 @@
 from explorer.maths.names import nearest
 from explorer.maths.students.method import AbstractMethod
 from explorer.maths.students.methods.consistency_distillation import ConsistencyDistillation
+from explorer.maths.students.methods.consistency_training import ConsistencyTraining
+from explorer.maths.students.methods.continuous_consistency import ContinuousConsistency
+from explorer.maths.students.methods.dmd2 import DMD2
 from explorer.maths.students.methods.eulerian_map import EulerianMap
 from explorer.maths.students.methods.improved_mean_flow import ImprovedMeanFlow
 from explorer.maths.students.methods.lagrangian_map import LagrangianMap
 from explorer.maths.students.methods.mean_flow import MeanFlow
 from explorer.maths.students.methods.pairs import RegressionOnPairs
 from explorer.maths.students.methods.progressive_map import ProgressiveMap
+from explorer.maths.students.methods.shortcut import Shortcut
 
 STUDENTS: dict[str, type[AbstractMethod]] = {
     m.name: m
@@ -20,6 +24,10 @@ STUDENTS: dict[str, type[AbstractMethod]] = {
         ProgressiveMap,
         MeanFlow,
         ImprovedMeanFlow,
+        ConsistencyTraining,
+        ContinuousConsistency,
+        Shortcut,
+        DMD2,
     )
 }
 """Every method by its key."""
