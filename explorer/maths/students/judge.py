@@ -19,15 +19,19 @@ AGAIN_SEED = 21
 
 
 class EvenNoise:
-    """Noise that fills the space evenly, a fresh part of one Sobol set each time it is asked."""
+    """Noise that fills the space evenly, a fresh part of one Sobol set each time it is asked.
+
+    The set's first dimensions are left to the noise that a run starts from: whatever the seeds, the same dimension of
+    two Sobol sets goes through the same cells in the same order, so that one would be a function of the other.
+    """
 
     def __init__(self, shape: tuple[int, ...], draws: int, seed: int = AGAIN_SEED):
         self.shape, self.draws, self.seed, self.used = shape, max(1, draws), seed, 0
 
     def like(self, x: Tensor) -> Tensor:
         """The next part [n, *shape]."""
-        whole = sobol_noise(len(x), (self.draws, *self.shape), self.seed)
-        part = whole[:, self.used % self.draws]
+        whole = sobol_noise(len(x), (1 + self.draws, *self.shape), self.seed)
+        part = whole[:, 1 + self.used % self.draws]
         self.used += 1
         return part.to(x)
 
