@@ -105,6 +105,9 @@ class Course:
         self.counted = shown = saved = time.perf_counter()
         while learner.step < steps:
             number = learner.step + 1
+            if learner.turns:
+                self.recent.clear()
+                since.clear()
             self.at_rest = False  # an interrupt inside the update leaves it half done
             since.append(learner.update())
             self.at_rest = True
