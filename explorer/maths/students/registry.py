@@ -7,6 +7,7 @@ from explorer.maths.students.methods.consistency_training import ConsistencyTrai
 from explorer.maths.students.methods.continuous_consistency import ContinuousConsistency
 from explorer.maths.students.methods.dmd2 import DMD2
 from explorer.maths.students.methods.eulerian_map import EulerianMap
+from explorer.maths.students.methods.f_distill import FDistill
 from explorer.maths.students.methods.improved_mean_flow import ImprovedMeanFlow
 from explorer.maths.students.methods.lagrangian_map import LagrangianMap
 from explorer.maths.students.methods.mean_flow import MeanFlow
@@ -28,6 +29,7 @@ STUDENTS: dict[str, type[AbstractMethod]] = {
         ContinuousConsistency,
         Shortcut,
         DMD2,
+        FDistill,
     )
 }
 """Every method by its key."""
