@@ -47,18 +47,18 @@ class FlowMLP(nn.Module):
         self.dims, self.width, self.depth, self.waves = dims, width, depth, waves
         sizes = (dims * (1 + 2 * waves) + TIME_FEATURES, *[width] * depth, dims)
         generator = torch.Generator().manual_seed(seed)
-        self.layers = nn.ModuleList(_linear(*ends, generator, GAIN) for ends in pairwise(sizes[:-1]))
-        self.layers.append(_linear(width, dims, generator))
+        self.layers = nn.ModuleList(first_linear(*ends, generator, GAIN) for ends in pairwise(sizes[:-1]))
+        self.layers.append(first_linear(width, dims, generator))
         self.interval = nn.Parameter(torch.zeros(width, TIME_FEATURES)) if interval else None
 
     def forward(self, x: Points, t: Time, t_next: Time | None = None) -> Points:
         """The prediction at states x [batch, *shape]; times are floats or [batch]."""
-        t = _per_row(t, x)
-        hidden = _apply(self.layers[0], torch.cat([*self._places(x.flatten(1)), time_features(t)], 1))
+        t = per_row(t, x)
+        hidden = applied(self.layers[0], torch.cat([*self._places(x.flatten(1)), time_features(t)], 1))
         if t_next is not None:
-            hidden = hidden + linear(gap_features(t - _per_row(t_next, x)), self._interval().to(x.dtype))
+            hidden = hidden + linear(gap_features(t - per_row(t_next, x)), self._interval().to(x.dtype))
         for layer in list(self.layers)[1:]:
-            hidden = _apply(layer, silu(hidden))
+            hidden = applied(layer, silu(hidden))
         return hidden.reshape(x.shape)
 
     def _places(self, x: Tensor) -> list[Tensor]:
@@ -85,16 +85,18 @@ def gap_features(gap: Tensor) -> Tensor:
     return torch.cat([gap[:, None], angles.sin(), angles.cos() - 1.0], 1)
 
 
-def _per_row(t: Time, x: Tensor) -> Tensor:
+def per_row(t: Time, x: Tensor) -> Tensor:
+    """A time for each row of x, in its type: a float or [batch] -> [batch]."""
     return t.to(x.dtype) if isinstance(t, Tensor) else x.new_full((len(x),), t)
 
 
-def _apply(layer: nn.Module, x: Tensor) -> Tensor:
+def applied(layer: nn.Module, x: Tensor) -> Tensor:
+    """A linear layer's answer in the type of x."""
     assert isinstance(layer, nn.Linear)
     return linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype))
 
 
-def _linear(inputs: int, outputs: int, generator: torch.Generator, gain: float = 1.0) -> nn.Linear:
+def first_linear(inputs: int, outputs: int, generator: torch.Generator, gain: float = 1.0) -> nn.Linear:
     """A linear layer with weights uniform in +-gain/sqrt(inputs), biases in +-1/sqrt(inputs)."""
     # By way of "meta", where torch's own first weights cost no draw from the global generator.
     layer = nn.Linear(inputs, outputs, device="meta").to_empty(device=torch.get_default_device())
