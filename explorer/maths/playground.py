@@ -104,7 +104,7 @@ def weak_fit(
     """Fit one Gaussian, or a mixture of two, to a mixture; on clean data or averaged over noise levels.
 
     Levels are the middles of 16 equal bins of [.02, .98], unweighted. About 0.1 s for one Gaussian, 1 s for two. Where
-    bumps lie so far apart that nothing a float can tell pulls two components out of one of them, that is among the fits.
+    bumps lie so far apart that nothing a float can tell pulls two components out of one, that is among the fits.
 
     Raises:
         ValueError: for an unknown divergence or generator.
