@@ -39,7 +39,7 @@ def load_state(file: Path, run: "Run") -> None:
     Raises:
         ValueError: when the file is damaged, or is of a run with other settings (both sides are named).
     """
-    header, tensors = _read(file)
+    header, tensors = read_whole(file, "training", VERSION)
     ours = _identity(run)
     for name, theirs in (_BEFORE | header["run"]).items():
         if theirs != ours.get(name):
@@ -47,8 +47,8 @@ def load_state(file: Path, run: "Run") -> None:
                 f"{file.name!r} holds an unfinished run with {name} {theirs!r}, and this one has {ours.get(name)!r}; "
                 "give the same settings to go on, or remove the file to begin anew"
             )
-    _fill(run.network.state_dict(), tensors, "weights.", file)
-    _fill(run.averaged, tensors, "average.", file)
+    fill(run.network.state_dict(), tensors, "weights.", file)
+    fill(run.averaged, tensors, "average.", file)
     adam = run.optimiser.state_dict()
     adam["state"] = {
         i: {key: tensors[f"adam.{i}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
@@ -91,16 +91,21 @@ def _identity(run: "Run") -> dict[str, object]:
     }
 
 
-def _read(file: Path) -> tuple[dict, dict[str, Tensor]]:
-    damaged = f"{file.name!r} is not a whole training state; remove it to begin anew"
+def read_whole(file: Path, kind: str, version: int) -> tuple[dict, dict[str, Tensor]]:
+    """Header and tensors of a state of that kind.
+
+    Raises:
+        ValueError: when the file is damaged, or something else.
+    """
+    damaged = f"{file.name!r} is not a whole {kind} state; remove it to begin anew"
     try:
         if file.stat().st_size > MOST_BYTES:
             raise ValueError(damaged)
         with safe_open(file, framework="pt") as archive:
-            header = json.loads((archive.metadata() or {}).get("training", "null"))
+            header = json.loads((archive.metadata() or {}).get(kind, "null"))
             tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118 # not a dict
         whole = header.pop("sha256") == digest(tensors, header) and isinstance(header["run"], dict)
-        whole = whole and header["version"] == VERSION and {"generator", "losses"} <= set(tensors)
+        whole = whole and header["version"] == version and {"generator", "losses"} <= set(tensors)
     except (SafetensorError, ValueError, OSError, TypeError, KeyError, AttributeError, RecursionError):
         whole = False
     if not whole:
@@ -108,7 +113,7 @@ def _read(file: Path) -> tuple[dict, dict[str, Tensor]]:
     return header, tensors
 
 
-def _fill(own: dict[str, Tensor], saved: dict[str, Tensor], prefix: str, file: Path) -> None:
+def fill(own: dict[str, Tensor], saved: dict[str, Tensor], prefix: str, file: Path) -> None:
     """Copy saved values into tensors of the same names and shapes."""
     for name, value in own.items():
         found = saved.get(prefix + name)
