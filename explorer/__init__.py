@@ -31,6 +31,7 @@ _HOMES = {
     "sliced_w2": "explorer.maths.metrics",
     "spectrum": "explorer.maths.landscape",
     "step_radius": "explorer.maths.softmax.step",
+    "student": "explorer.models.zoo",
     "target": "explorer.maths.targets:as_target",
     "trajectory": "explorer.maths.trajectory",
     "w2": "explorer.maths.metrics",
@@ -60,6 +61,7 @@ __all__ = [
     "sliced_w2",
     "spectrum",
     "step_radius",
+    "student",
     "target",
     "trajectory",
     "w2",
@@ -96,5 +98,5 @@ if TYPE_CHECKING:
     from explorer.maths.targets import as_target as target
     from explorer.maths.trajectory import Trajectory, trajectory
     from explorer.models.schedulers import ALL_SAMPLERS as SAMPLERS
-    from explorer.models.zoo import load
+    from explorer.models.zoo import load, student
     from explorer.widgets import lab, scrub

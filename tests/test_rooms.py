@@ -19,7 +19,7 @@ def test_exactly_the_listed_names_are_public_and_all_of_them_load():
     expected = {
         "LABS", "NetworkField", "PATHS", "RadiusControl", "SAMPLERS", "TARGETS", "Trajectory", "curvature", "drawn",
         "figure", "lab", "landscape", "load", "log_likelihood", "mixture", "radius", "record", "scrub", "sliced_w2",
-        "spectrum", "step_radius", "target", "trajectory", "w2", "walk",
+        "spectrum", "step_radius", "student", "target", "trajectory", "w2", "walk",
     }  # fmt: skip
     assert set(ex.__all__) == expected
     assert all(getattr(ex, name) is not None for name in expected)

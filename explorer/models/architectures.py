@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
 from explorer.maths.names import nearest
 from explorer.maths.networks import FlowMLP
+from explorer.maths.residual import ResidualMLP
 from explorer.models.unet import PictureUNet
 
 
@@ -25,10 +27,19 @@ def _unet(channels: int, size: int, width: int, levels: int, classes: int, seed:
     return PictureUNet(channels, size, tuple(width * 2**level for level in range(levels)), classes, seed)
 
 
+def _grid(levels: int, seed: int = 0, **each: Any) -> nn.ModuleDict:
+    """One network for each grid of 1, 2, 4, ... steps."""
+    return nn.ModuleDict({str(2**level): FlowMLP(**each, seed=seed + level) for level in range(levels)})
+
+
+_MLP = {"dims": (1, 4096), "width": (1, 1024), "depth": (1, 16), "interval": (False, True), "waves": (0, 6)}
+
 ARCHITECTURES: dict[str, Architecture] = {
-    "flow_mlp": Architecture(
-        FlowMLP,
-        {"dims": (1, 4096), "width": (1, 1024), "depth": (1, 16), "interval": (False, True), "waves": (0, 6)},
+    "flow_mlp": Architecture(FlowMLP, _MLP),
+    "mlp_grid": Architecture(_grid, {"levels": (1, 6)} | _MLP),
+    "residual_mlp": Architecture(
+        ResidualMLP,
+        {"dims": (1, 4096), "width": (1, 1024), "blocks": (1, 8), "interval": (False, True)},
     ),
     "picture_unet": Architecture(
         _unet, {"channels": (1, 4), "size": (4, 64), "width": (8, 64), "levels": (1, 4), "classes": (1, 1000)}

@@ -2,18 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import get_args
 
 from explorer.maths.fields import Predicts
 from explorer.maths.names import nearest
 from explorer.maths.paths import PATHS
+from explorer.maths.students.flow_map import KINDS
+from explorer.maths.students.registry import STUDENTS
 from explorer.maths.training import COUPLINGS, PENALTIES, TIMES
 
-VERSION = 2
+VERSION = 3
 LONGEST = 2000
 """Most characters of a text and most entries of a list in a card."""
+MOST_EVALS = 4096
+"""Most evals that a student is judged at."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,12 @@ class Card:
     ``coupling``, ``times`` and ``penalty`` are keys of ``explorer.maths.training``; ``teacher`` is the name of the
     network whose pairs it learnt and whose weights it began from, ``teacher_weights`` their sha256. Cards of version
     1, which knew none of these, read as plain flow matching.
+
+    A student's card has its ``method``, a key of ``explorer.maths.students.STUDENTS``, with that method's ``settings``,
+    the ``kind`` of map that it is, and the ``evals`` at which its figures say how well it does; ``teacher`` is then the
+    network that it learnt from, and ``coupling``, ``times`` and ``penalty`` say nothing: they are the method's own.
+    Tensors that are kept as float16 are computed with as float32, and the figures are theirs. Cards before version
+    3 knew neither.
     """
 
     architecture: Mapping[str, object]
@@ -48,6 +58,11 @@ class Card:
     penalty: str = "squared"
     teacher: str = ""
     teacher_weights: str = ""
+    method: str = ""
+    kind: str = ""
+    evals: tuple[int, ...] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+    storage: str = "float32"
     version: int = VERSION
 
     def as_text(self) -> str:
@@ -80,7 +95,7 @@ def card_from_text(text: object, file: str) -> Card:
         raise ValueError(
             f"{file!r} was not loaded: its card was altered after it was saved (its sha256 differs)"
         )
-    return _checked(_PLAIN | values | {"version": VERSION} if version == 1 else values, file)
+    return _checked(_BEFORE[version] | values | {"version": VERSION}, file)
 
 
 def _sum(values: Mapping[str, object]) -> str:
@@ -92,11 +107,9 @@ def _checked(values: dict, file: str) -> Card:
     try:
         if set(values) != {entry.name for entry in fields(Card)}:
             raise TypeError("its fields differ")
-        nearest("path", values["path"], PATHS)
-        nearest("predicts", values["predicts"], get_args(Predicts))
-        for name, known in (("coupling", COUPLINGS), ("times", TIMES), ("penalty", PENALTIES)):
+        for name, known in _KNOWN.items():
             nearest(name, values[name], known)
-        shape, labels = values["shape"], values["labels"]
+        shape, labels, evals = values["shape"], values["labels"], values["evals"]
         fits = (
             all(isinstance(values[name], str) and len(values[name]) <= LONGEST for name in _TEXTS)
             and all(type(values[name]) is int and values[name] >= 0 for name in ("steps", "batch", "seed"))
@@ -107,15 +120,20 @@ def _checked(values: dict, file: str) -> Card:
             and all(isinstance(label, str) and len(label) <= 100 for label in labels)
             and isinstance(values["architecture"], dict)
             and all(type(figure) in (int, float) for figure in values["figures"].values())
+            and bool(values["method"]) == bool(values["kind"]) == bool(evals)
+            and len(evals) <= 16
+            and all(type(count) is int and 1 <= count <= MOST_EVALS for count in evals)
+            and len(values["settings"]) <= 50
+            and all(type(value) in (int, float, bool, str) for value in values["settings"].values())
         )
     except (TypeError, ValueError, AttributeError) as fault:
         raise ValueError(f"{file!r} was not loaded: its card does not fit ({str(fault)[:200]})") from None
     if not fits:
         raise ValueError(f"{file!r} was not loaded: its card has values of the wrong kind or size")
-    return Card(**values | {"shape": tuple(shape), "labels": tuple(labels)})
+    return Card(**values | {"shape": tuple(shape), "labels": tuple(labels), "evals": tuple(evals)})
 
 
-_PLAIN = {
+_PLAIN: dict[str, object] = {
     "coupling": "independent",
     "times": "even",
     "penalty": "squared",
@@ -123,4 +141,17 @@ _PLAIN = {
     "teacher_weights": "",
 }
 """What every network was before version 2."""
-_TEXTS = ("target", "path", "predicts", "command", "torch", "weights", *_PLAIN)
+_NO_STUDENT: dict[str, object] = {"method": "", "kind": "", "evals": [], "settings": {}, "storage": "float32"}
+"""What every network was before version 3."""
+_BEFORE: dict[int, dict[str, object]] = {1: _PLAIN | _NO_STUDENT, 2: _NO_STUDENT, 3: {}}
+_KNOWN: dict[str, Collection[str]] = {
+    "path": PATHS,
+    "predicts": get_args(Predicts),
+    "coupling": COUPLINGS,
+    "times": TIMES,
+    "penalty": PENALTIES,
+    "method": ("", *STUDENTS),
+    "kind": ("", *KINDS),
+    "storage": ("float32", "float16"),
+}
+_TEXTS = ("target", "command", "torch", "weights", "teacher", "teacher_weights")

@@ -8,6 +8,7 @@ whose sha256 the card knows. safetensors itself lets a flipped bit pass.
 
 import json
 import math
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -39,7 +40,9 @@ STRANGERS = {
 
 def save_network(file: Path, network: nn.Module, card: Card) -> Card:
     """Write the weights with their card, atomically; the card with its sums filled in."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    tensors = {
+        name: _stored(value.detach().cpu(), card).contiguous() for name, value in network.state_dict().items()
+    }
     card = replace(card, weights=digest(tensors, {}))
     write_atomically(file, to_bytes(tensors, {KEY: card.as_text()}))
     return card
@@ -55,13 +58,25 @@ def load_network(file: str | Path, device: str = "cpu") -> tuple[nn.Module, Card
     with _opened(file) as stream:
         declared, card, size = _header(stream, file)
         network = _empty(card, file)
-        expected = {name: (value.dtype, tuple(value.shape)) for name, value in network.state_dict().items()}
+        expected = {
+            name: (_stored(value, card).dtype, tuple(value.shape))
+            for name, value in network.state_dict().items()
+        }
         _compare(declared, expected, file)
         stream.seek(0)
         data = stream.read(size + 1)
     tensors = _verified(data, size, card, file)
-    network.load_state_dict(tensors, assign=True)
+    whole = {
+        name: value.float() if value.dtype == torch.float16 else value for name, value in tensors.items()
+    }
+    network.load_state_dict(whole, assign=True)
     return network.to(device).eval().requires_grad_(False), card
+
+
+def rounded(network: nn.Module, storage: str) -> nn.Module:
+    """A float32 copy with the weights as a file of that storage holds them: float16 keeps eleven bits of each."""
+    copy = deepcopy(network).cpu().float().eval().requires_grad_(False)
+    return copy.half().float() if storage == "float16" else copy
 
 
 def read_card(file: str | Path) -> Card:
@@ -80,6 +95,10 @@ def field_from(network: nn.Module, card: Card) -> NetworkField:
         labels=card.labels,
         unlabelled=len(card.labels) if card.labels else None,
     )
+
+
+def _stored(value: Tensor, card: Card) -> Tensor:
+    return value.half() if card.storage == "float16" and value.dtype == torch.float32 else value
 
 
 def _opened(file: Path) -> BinaryIO:

@@ -11,7 +11,7 @@ from explorer.maths.training import TeacherPairs, followed
 from explorer.maths.training.couplings import PAIRS, PART
 from explorer.models.card import Card
 from explorer.models.checkpoints import field_from, load_network
-from explorer.models.zoo import WEIGHTS, Entry, file_name
+from explorer.models.entries import WEIGHTS, Entry, file_name
 
 
 @dataclass(frozen=True, eq=False)

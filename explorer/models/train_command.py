@@ -13,9 +13,8 @@ from tqdm import tqdm
 
 from explorer.maths.fields import Predicts
 from explorer.maths.files import sweep
-from explorer.maths.names import nearest
 from explorer.maths.paths import PATHS, as_path
-from explorer.maths.targets import TARGETS, as_target
+from explorer.maths.targets import as_target
 from explorer.maths.training import (
     COUPLINGS,
     PENALTIES,
@@ -30,16 +29,19 @@ from explorer.maths.training import (
     train_flow,
 )
 from explorer.models.architectures import built
+from explorer.models.asked import asked
 from explorer.models.card import Card
-from explorer.models.checkpoints import field_from, read_card, save_network
+from explorer.models.checkpoints import field_from, read_card, rounded, save_network
+from explorer.models.entries import Entry
 from explorer.models.teachers import Teacher, found_teacher, pairs_of
-from explorer.models.zoo import CATALOGUE, MLP, STRAIGHTER, UNET, Entry, straighter
+from explorer.models.train_student import agrees, train_student
+from explorer.models.zoo import CATALOGUE, STUDENT_CATALOGUE
 
 DROP = 0.15
 """Share of a conditional network's batch that is trained without its class."""
 SAME = (
     *("architecture", "target", "path", "predicts", "steps", "batch", "learning_rate", "seed"),
-    *("coupling", "times", "penalty", "teacher"),
+    *("coupling", "times", "penalty", "teacher", "method", "storage"),
 )
 """What must agree for a file to be the network that was asked for."""
 
@@ -50,12 +52,13 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help="a target (two_moons), a shipped network (two_moons/vp) or a way to straighten one (spirals/reflow)",
+        help="a target (two_moons), a shipped network (two_moons/vp), a way to straighten one (spirals/reflow) or to "
+        "make a student of it (spirals/mean_flow)",
     )
     parser.add_argument(
         "--all",
         action="store_true",
-        help="every shipped network, as it was trained (about half an hour of one free core)",
+        help="every shipped network, as it was trained (about two hours of one free core)",
     )
     parser.add_argument("--path", choices=list(PATHS), help="how data and noise are mixed (linear)")
     parser.add_argument(
@@ -72,7 +75,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_train_command(args: argparse.Namespace) -> int:
     """Run the command with parsed arguments; its exit status."""
-    names = [*(CATALOGUE if args.all else ()), *args.names]
+    names = [*((*CATALOGUE, *STUDENT_CATALOGUE) if args.all else ()), *args.names]
     run_train(
         names,
         device=args.device,
@@ -112,7 +115,7 @@ def run_train(
     settings: dict[str, object] = {"path": path, "predicts": predicts, "steps": steps, "batch": batch}
     settings |= {"learning_rate": learning_rate, "seed": seed}
     given = {name: value for name, value in settings.items() if value is not None}
-    entries = [_entry(name, given) for name in names]
+    entries = [asked(name, given) for name in names]
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
@@ -120,35 +123,6 @@ def run_train(
     sweep(out)
     with _one_thread():
         return [_trained(entry, out, device) for entry in entries]
-
-
-def _entry(name: str, given: dict) -> Entry:
-    """The settings of a named network, or of a target's usual one, with what was given in their place."""
-    if known := _known(name):
-        entry = replace(known, **given)
-        if entry.path != known.path:
-            raise ValueError(
-                f"{name!r} is on the {known.path} path; give {entry.target!r} to train on path {entry.path!r}"
-            )
-        return entry
-    target = TARGETS[nearest("name", name, [*TARGETS, *CATALOGUE])]
-    path = given.get("path", "linear")
-    for entry in CATALOGUE.values():
-        if (entry.target, entry.path) == (name, path):
-            return replace(entry, **given)
-    predicts: Predicts = "velocity" if path in ("linear", "trig") else "v"
-    architecture = MLP if len(target.shape) == 1 else UNET
-    usual = Entry(f"{name}/{path}", "", name, path, predicts, architecture)
-    return replace(usual, **given)
-
-
-def _known(name: str) -> Entry | None:
-    """The catalogue's line, or that of a way to straighten a network of the plane that ships in its plain form only."""
-    target, _, way = name.partition("/")
-    plain = CATALOGUE.get(f"{target}/linear")
-    if name in CATALOGUE or way not in STRAIGHTER or plain is None:
-        return CATALOGUE.get(name)
-    return straighter(plain, way)
 
 
 def _trained(entry: Entry, out: Path, device: str) -> Path:
@@ -173,6 +147,10 @@ def _taught_by(entry: Entry, beside: Teacher | None) -> str:
 
 def _made(entry: Entry, beside: Teacher | None, file: Path, state: Path, device: str) -> Path:
     """Train, measure, write; the state file goes only when the network is there."""
+    if entry.method and beside:
+        print(f"{entry.name}: its teacher is {beside.file}")
+        print(told(entry.name, train_student(entry, beside, file, state), file))
+        return file
     network = built(entry.architecture, entry.seed)
     if beside and entry.teacher:
         print(f"{entry.name}: its teacher is {beside.file}")
@@ -183,7 +161,7 @@ def _made(entry: Entry, beside: Teacher | None, file: Path, state: Path, device:
     if last.ended is not None and last.ended.kind == "diverged":
         state.unlink(missing_ok=True)
         raise ValueError(f"{entry.name} {last.ended.text}; nothing was written")
-    network = last.network.cpu()
+    network = rounded(last.network, entry.storage)
     card = save_network(file, network, _card(entry, beside, last, network))
     state.unlink(missing_ok=True)
     print(told(entry.name, card, file))
@@ -231,9 +209,10 @@ def _is_there(file: Path, entry: Entry, teacher_weights: str) -> bool:
         card = read_card(file)
     except ValueError:
         return False
-    return card.teacher_weights == teacher_weights and all(
+    same = card.teacher_weights == teacher_weights and all(
         getattr(card, name) == getattr(entry, name) for name in SAME
     )
+    return same and (not entry.method or agrees(card.settings, entry))
 
 
 def _card(entry: Entry, beside: Teacher | None, last: TrainProgress, network: nn.Module) -> Card:
@@ -258,6 +237,7 @@ def _card(entry: Entry, beside: Teacher | None, last: TrainProgress, network: nn
         penalty=entry.penalty,
         teacher=entry.teacher,
         teacher_weights=_taught_by(entry, beside),
+        storage=entry.storage,
     )
     field = field_from(network, card)
     figures = figures_of(field, target)
@@ -276,10 +256,11 @@ def _command(entry: Entry) -> str:
 
 def told(name: str, card: Card, file: Path) -> str:
     """A card as a few lines for the terminal."""
-    figures = "  ".join(f"{what} {value:.3g}" for what, value in card.figures.items())
+    figures = "  ".join(f"{figure} {value:.3g}" for figure, value in card.figures.items())
+    what = f"a student by {card.method}" if card.method else f"predicts {card.predicts}"
     return (
         f"{name}: {file}\n"
-        f"  {card.target} on the {card.path} path, predicts {card.predicts}; {card.steps} steps of {card.batch}, "
+        f"  {card.target} on the {card.path} path, {what}; {card.steps} steps of {card.batch}, "
         f"seed {card.seed}, {card.seconds:g} s\n"
         f"  {figures}\n"
         f"  weights sha256 {card.weights}"

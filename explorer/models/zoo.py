@@ -1,96 +1,18 @@
 """The shipped networks. ``CATALOGUE`` is written by hand; their figures are read from the files' own cards."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from explorer.maths.fields import NetworkField, Predicts
+from explorer.maths.fields import NetworkField
 from explorer.maths.names import nearest
-from explorer.models.card import Card
-from explorer.models.checkpoints import field_from, load_network, read_card
+from explorer.maths.students import AbstractFlowMap
+from explorer.models.checkpoints import field_from, load_network
+from explorer.models.entries import MLP, RESIDUAL, UNET, WAVES, WEIGHTS, Entry, file_name
+from explorer.models.students import shipped_students, student_from, velocity_method, velocity_student
 
-WEIGHTS = Path(__file__).parent / "weights"
-MLP: dict[str, object] = {
-    "kind": "flow_mlp",
-    "dims": 2,
-    "width": 128,
-    "depth": 4,
-    "interval": True,
-    "waves": 0,
-}
-WAVES = MLP | {"waves": 3}
-"""For targets with thin windings or sharp edges."""
-UNET: Mapping[str, object] = {
-    "kind": "picture_unet",
-    "channels": 1,
-    "size": 8,
-    "width": 24,
-    "levels": 2,
-    "classes": 10,
-}
-
-
-def file_name(name: str) -> str:
-    """The name of a network's file, wherever that lies."""
-    return name.replace("/", "-") + ".safetensors"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A line of the catalogue: what the network is, and the settings that train it again.
-
-    ``teacher`` is the name of the network whose pairs it learns and whose weights it begins from, where its coupling
-    is that.
-    """
-
-    name: str
-    label: str
-    target: str
-    path: str = "linear"
-    predicts: Predicts = "velocity"
-    architecture: Mapping[str, object] = field(default_factory=lambda: MLP, hash=False)
-    steps: int = 8000
-    batch: int = 512
-    learning_rate: float = 2e-3
-    seed: int = 0
-    coupling: str = "independent"
-    times: str = "even"
-    penalty: str = "squared"
-    teacher: str = ""
-
-    @property
-    def beside(self) -> str:
-        """The network that its straightness is held against: its teacher, or the plain one; none for that itself."""
-        return self.teacher or ("" if self.coupling == "independent" else f"{self.target}/linear")
-
-    @property
-    def is_conditional(self) -> bool:
-        """Whether its field takes ``given(label)``."""
-        return bool(self.architecture.get("classes"))
-
-    @property
-    def file_name(self) -> str:
-        """The name of its file, wherever that lies."""
-        return file_name(self.name)
-
-    @property
-    def file(self) -> Path:
-        """Its shipped weights."""
-        return WEIGHTS / self.file_name
-
-    @property
-    def card(self) -> Card:
-        """What the shipped file says of itself."""
-        return _card(self.file)
-
-    @property
-    def sha256(self) -> str:
-        """Of its shipped tensors: what a cached result depends on."""
-        return self.card.weights
-
-
-_card = cache(read_card)
+__all__ = ["CATALOGUE", "MLP", "STRAIGHTER", "STUDENT_CATALOGUE", "UNET", "WEIGHTS", "Entry", "file_name"]
 
 _LINEAR, _VP, _UNET = "MLP, linear path", "MLP, variance preserving path", "U-Net with classes, linear path"
 
@@ -109,6 +31,16 @@ _ENTRIES = (
     Entry("two_moons/vp", _VP, "two_moons", "vp", "v"),
     Entry("eight_gaussians/vp", _VP, "eight_gaussians", "vp", "v"),
     Entry("digits/unet", _UNET, "digits", architecture=UNET, steps=6000, batch=64, learning_rate=1e-3),
+    Entry(
+        "digits/mlp",
+        "Residual MLP, linear path",
+        "digits",
+        architecture=RESIDUAL,
+        steps=6000,
+        batch=256,
+        learning_rate=1e-3,
+        storage="float16",
+    ),
 )
 
 _PAIRS = {"coupling": "teacher", "steps": 6000, "learning_rate": 1e-3}
@@ -140,17 +72,48 @@ CATALOGUE: dict[str, Entry] = _PLAIN | {
 """Every shipped network by its key; teachers come before those whom they teach."""
 
 
-def load(name: str | Path, device: str = "cpu") -> NetworkField:
-    """The field of a shipped network by name, or of a .safetensors file that ``sampler-explorer train`` wrote.
+def teacher_of(target: str) -> Entry | None:
+    """The network of a target that students learn from: a velocity on the linear path without classes."""
+    return CATALOGUE.get(f"{target}/linear") or CATALOGUE.get(f"{target}/mlp")
 
-    The network is the caller's own: changing it changes nothing else.
+
+STUDENT_CATALOGUE: dict[str, Entry] = shipped_students(_PLAIN)
+"""Every shipped student by its key; those that are fields too, such as two_moons/reflow, are in ``CATALOGUE``."""
+
+
+def load(name: str | Path, device: str = "cpu") -> NetworkField | AbstractFlowMap:
+    """A shipped network by name, or that of a .safetensors file which ``sampler-explorer train`` wrote.
+
+    A student, such as two_moons/mean_flow, comes as its flow map; every other network as its field, the straighter ones
+    too (``student("two_moons/reflow")`` gives the map of these). The network is the caller's own: changing it changes
+    nothing else.
 
     Raises:
         ValueError: for an unknown name, with the nearest ones, or a file that is not a whole network.
     """
-    is_file = isinstance(name, Path) or bool(Path(name).suffix) or Path(name).is_file()
-    file = Path(name) if is_file else CATALOGUE[nearest("name", name, CATALOGUE)].file
-    return field_from(*load_network(file, device))
+    file = _found(name)
+    network, card = load_network(file, device)
+    return student_from(network, card, file.name) if card.method else field_from(network, card)
+
+
+def student(name: str | Path, device: str = "cpu") -> AbstractFlowMap:
+    """A shipped student by name, or that of a file; a velocity on the linear path is one, by Euler steps.
+
+    Raises:
+        ValueError: as ``load``, and for a network that is no student.
+    """
+    file = _found(name)
+    network, card = load_network(file, device)
+    if card.method:
+        return student_from(network, card, file.name)
+    return velocity_student(network, card, str(name))
+
+
+def _found(name: str | Path) -> Path:
+    if isinstance(name, Path) or Path(name).suffix or Path(name).is_file():
+        return Path(name)
+    known = CATALOGUE | STUDENT_CATALOGUE
+    return known[nearest("name", name, known)].file
 
 
 @cache
@@ -161,3 +124,25 @@ def from_catalogue(name: str, device: str = "cpu") -> NetworkField:
         ValueError: for anything but a name of the catalogue, with the nearest ones.
     """
     return field_from(*load_network(CATALOGUE[nearest("model", name, CATALOGUE)].file, device))
+
+
+@cache
+def student_from_catalogue(name: str, device: str = "cpu") -> AbstractFlowMap:
+    """A shipped student, shared by all who ask: what a served page may load.
+
+    Raises:
+        ValueError: for anything but a name of ``students_of`` some target, with the nearest ones.
+    """
+    known = [*STUDENT_CATALOGUE, *(key for key, entry in CATALOGUE.items() if is_student(entry))]
+    return student(nearest("student", name, known), device)
+
+
+def students_of(target: str) -> dict[str, Entry]:
+    """Every shipped student of a target by name, the straightened fields included."""
+    known = STUDENT_CATALOGUE | CATALOGUE
+    return {name: entry for name, entry in known.items() if entry.target == target and is_student(entry)}
+
+
+def is_student(entry: Entry) -> bool:
+    """Whether a line of either catalogue is of a network that was made of a teacher."""
+    return bool(entry.method or velocity_method(entry))

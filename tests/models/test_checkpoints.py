@@ -261,7 +261,7 @@ def test_an_architecture_out_of_the_list_is_never_built(file, architecture, why)
         {"command": "x" * 10_000},
         {"figures": {"w2": "small"}},
         {"figures": [1]},
-        {"version": 3},
+        {"version": 4},
         {"version": "1"},
     ],
     ids=str,

@@ -1,0 +1,128 @@
+"""Training a student as the shipped ones were: from its teacher's file, through the one course, to a card."""
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from explorer.maths.students import AbstractMethod, DistillProgress, distill
+from explorer.maths.targets import as_target
+from explorer.models.architectures import built
+from explorer.models.card import Card
+from explorer.models.checkpoints import rounded, save_network
+from explorer.models.entries import Entry
+from explorer.models.student_figures import evals_of, figures_of_student
+from explorer.models.students import method_of, settings_of
+from explorer.models.teachers import Teacher
+
+EVERY = 1.0
+"""Seconds between the records of a run that only a bar follows."""
+
+
+def train_student(entry: Entry, teacher: Teacher, file: Path, state: Path) -> Card:
+    """Train, measure, write; the card. The state file goes only when the student is there.
+
+    Students learn on the CPU: their batches are small, and sums are added in one order there.
+
+    Raises:
+        ValueError: when the run diverged; nothing was written.
+        KeyboardInterrupt: saying where it was; the state file holds the run.
+    """
+    method = method_of(entry.method, entry.settings)
+    records = distill(
+        method,
+        teacher.field,
+        entry.target,
+        steps=entry.steps,
+        batch=entry.batch,
+        learning_rate=entry.learning_rate,
+        seed=entry.seed,
+        network=_first(entry, method, teacher),
+        every=EVERY,
+        state_file=state,
+    )
+    last = _followed(records, entry)
+    if last.ended is not None and last.ended.kind == "diverged":
+        state.unlink(missing_ok=True)
+        raise ValueError(f"{entry.name} {last.ended.text}; nothing was written")
+    network = rounded(last.student.network, entry.storage)
+    card = save_network(file, network, _card(entry, method, teacher, last, network))
+    state.unlink(missing_ok=True)
+    return card
+
+
+def _first(entry: Entry, method: AbstractMethod, teacher: Teacher) -> nn.Module | None:
+    """What the student begins as: its teacher's network or a fresh one, of the entry's architecture.
+
+    A method with networks of its own make begins from its teacher's by itself.
+    """
+    if method.begins == "teacher":
+        return deepcopy(teacher.network).float().requires_grad_(True)
+    return built(entry.architecture, entry.seed)
+
+
+def _followed(records: Iterator[DistillProgress], entry: Entry) -> DistillProgress:
+    """The last record of a run whose bar is drawn as it goes."""
+    step = 0
+    with tqdm(total=entry.steps, desc=entry.name, unit="step", disable=None) as bar:
+        try:
+            for last in records:
+                bar.update(last.step - step)
+                step = last.step
+                if last.doing:
+                    bar.set_postfix_str(last.doing)
+                else:
+                    bar.set_postfix(loss=f"{last.loss:.3f}", w2=f"{last.w2:.3f}", refresh=False)
+        except KeyboardInterrupt:
+            bar.close()
+            records.close()  # type: ignore[attr-defined] # a generator: it saves as it closes
+            raise KeyboardInterrupt(f"near step {step}") from None
+    return last
+
+
+def _card(
+    entry: Entry, method: AbstractMethod, teacher: Teacher, last: DistillProgress, network: nn.Module
+) -> Card:
+    """The card of a finished run, its figures measured on the weights as they are stored."""
+    target = as_target(entry.target)
+    student = replace(last.student, network=network)
+    evals = evals_of(student)
+    figures = figures_of_student(student, teacher.field, target, evals)
+    return Card(
+        architecture=dict(entry.architecture),
+        target=entry.target,
+        path=entry.path,
+        predicts=entry.predicts,
+        shape=target.shape,
+        steps=entry.steps,
+        batch=entry.batch,
+        learning_rate=entry.learning_rate,
+        seed=entry.seed,
+        seconds=round(last.seconds, 1),
+        figures={name: round(value, 6) for name, value in figures.items()},
+        command=command_of(entry),
+        torch=torch.__version__,
+        teacher=entry.teacher,
+        teacher_weights=teacher.card.weights,
+        method=entry.method,
+        kind=student.kind,
+        evals=evals,
+        settings=settings_of(method),
+        storage=entry.storage,
+    )
+
+
+def command_of(entry: Entry) -> str:
+    """The command that trains it, whatever the catalogue will say one day; settings stand in the card."""
+    names = ("steps", "batch", "learning_rate", "seed")
+    settings = (f"--{name.replace('_', '-')} {getattr(entry, name)}" for name in names)
+    return " ".join(["sampler-explorer train", entry.name, *settings])
+
+
+def agrees(settings: Mapping[str, object], entry: Entry) -> bool:
+    """Whether a card's settings are those that the entry asks for."""
+    return dict(settings) == settings_of(method_of(entry.method, entry.settings))
