@@ -2,11 +2,15 @@
 
 - ``w2``: exact 2-Wasserstein distance (POT's network simplex), about 0.1 s at 1,000 points.
 - ``sliced_w2``: root mean square of 1-D distances over 256 fixed directions, about 2 ms at 2,000 points.
+- ``mmd2``: squared maximum mean discrepancy, unbiased and so about half of the time negative between draws of one law:
+  no root, no log axis.
+- ``pair_distances``: how far two clouds are apart point by point, for end points from the same noise.
 
 Two finite draws of one law are never at distance 0: show ``floor`` next to every figure.
 
-Source: Bonneel et al. 2015, "Sliced and Radon Wasserstein barycenters".
-Where we differ: clouds of unequal size are compared at the quantiles of the smaller one (linear).
+Sources: Bonneel et al. 2015, "Sliced and Radon Wasserstein barycenters"; Gretton et al. 2012, "A Kernel Two-Sample
+Test", equation 3 (mmd2). Where we differ: clouds of unequal size are compared at the quantiles of the smaller one
+(linear); the kernel is the mean of three Gaussians.
 """
 
 from collections.abc import Callable
@@ -20,6 +24,8 @@ from torch import Tensor
 from explorer.maths.targets.base import AbstractTarget
 
 DIRECTIONS = 256
+KERNELS = (0.1, 0.3, 1.0)
+"""Widths h of the kernels exp(-d^2 / 2 h^2) in the plane; in more dimensions they grow like distances do."""
 
 Cloud = Float[Tensor, "_ ..."]
 """Samples, one a row; two clouds may differ in size."""
@@ -75,6 +81,50 @@ def w2(a: Cloud, b: Cloud) -> float:
     return max(0.0, float(ot.emd2([], [], costs, numItermax=2_000_000))) ** 0.5
 
 
+def mmd2(a: Cloud, b: Cloud) -> float:
+    """Squared maximum mean discrepancy between clouds [n, *shape] and [m, *shape], unbiased, no unit.
+
+    The kernel is the mean of ``exp(-d^2 / 2 h^2)`` over h = 0.1, 0.3, 1, times sqrt(dimensions / 2).
+
+    Raises:
+        ValueError: when the clouds have fewer than two points, are not finite, or of different shapes.
+    """
+    return KernelTarget(b)(a)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelTarget:
+    """The kernel distance to one fixed cloud, whose own part is worked out once."""
+
+    points: Tensor
+    _cloud: Tensor = field(init=False, repr=False)
+    _own: float = field(init=False, repr=False)
+
+    def __post_init__(self):
+        cloud = _cloud("points", self.points).double()
+        object.__setattr__(self, "_cloud", cloud)
+        object.__setattr__(self, "_own", _likeness_within(cloud))
+
+    def __call__(self, x: "Cloud | KernelTarget") -> float:
+        """The squared discrepancy of x, [n, *shape] or prepared as this one is, from the cloud."""
+        other = x if isinstance(x, KernelTarget) else KernelTarget(x)
+        _check_shapes(other.points, self.points)
+        return other._own + self._own - 2.0 * float(_likeness(other._cloud, self._cloud).mean())
+
+
+def pair_distances(a: Cloud, b: Cloud) -> Tensor:
+    """The distance of each point of a from the same point of b [n] (float64), in the units of x.
+
+    Raises:
+        ValueError: when the clouds are not of one size and shape.
+    """
+    if a.shape != b.shape:
+        raise ValueError(
+            f"pairs need two clouds of one shape, row by row; got {list(a.shape)} and {list(b.shape)}"
+        )
+    return (a - b).double().flatten(1).norm(dim=1)
+
+
 def floor(
     target: AbstractTarget, n: int, distance: Callable[[Tensor, Tensor], float] = sliced_w2, seed: int = 0
 ) -> float:
@@ -86,6 +136,20 @@ def fixed_directions(count: int, dims: int, seed: int) -> Tensor:
     """Unit vectors [count, dims] (float64), the same for a seed on every machine."""
     drawn = torch.randn(count, dims, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return drawn / drawn.norm(dim=1, keepdim=True)
+
+
+def _likeness(a: Tensor, b: Tensor) -> Tensor:
+    """The kernel between all points [n, m]."""
+    squares = torch.cdist(a, b).square_().mul_(-1.0 / a.shape[1])  # -d^2 / 2 of the plane
+    return torch.stack([(squares / h**2).exp_() for h in KERNELS]).mean(0)
+
+
+def _likeness_within(cloud: Tensor) -> float:
+    """The mean kernel between different points of one cloud."""
+    n = len(cloud)
+    if n < 2:
+        raise ValueError(f"an unbiased discrepancy needs at least two points in each cloud; got {n}")
+    return float(_likeness(cloud, cloud).sum() - n) / (n * (n - 1))
 
 
 def _check_shapes(a: Tensor, b: Tensor) -> None:

@@ -13,7 +13,7 @@ from explorer.maths.networks import FlowMLP
 from explorer.maths.paths import VE, VP, Linear, Trig
 from explorer.maths.targets import as_target, mixture
 from explorer.maths.training import Problem, Schedule, train_flow
-from explorer.maths.training.protocol import Protocol, share_inside, sobol_noise
+from explorer.maths.training.protocol import Protocol, sobol_noise
 
 MOONS = Problem(as_target("two_moons"), Linear(), "velocity")
 
@@ -252,9 +252,3 @@ def test_even_noise_is_standard_and_repeats():
     noise = sobol_noise(2048, (2,))
     assert noise.mean(0).abs().max() < 0.005 and (noise.std(0) - 1).abs().max() < 0.01
     assert torch.equal(noise, sobol_noise(2048, (2,)))
-
-
-def test_balls_hold_their_own_and_not_what_is_far():
-    cloud = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
-    assert share_inside(cloud, cloud) == 1.0
-    assert share_inside(cloud + 100, cloud) == 0.0

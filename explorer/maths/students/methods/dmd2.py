@@ -19,6 +19,7 @@ class DMD2(AbstractMatching):
     gan: bool = False
     name: ClassVar[str] = "dmd2"
     label: ClassVar[str] = "Distribution matching"
+    keeps_pairs: ClassVar[bool] = False
     summary: ClassVar[str] = "Moves the student's samples until their score is the data's."
     source: ClassVar[str] = "Yin et al. 2024, arXiv:2405.14867; after Yin et al. 2023, arXiv:2311.18828"
     equation: ClassVar[str] = "dL/dx = (D_student(x_t) - D_data(x_t)) / mean |x - D_data(x_t)|"

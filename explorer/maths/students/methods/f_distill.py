@@ -29,6 +29,7 @@ class FDistill(AbstractMatching):
     adversarial: float = 0.01
     name: ClassVar[str] = "f_distill"
     label: ClassVar[str] = "f-distill"
+    keeps_pairs: ClassVar[bool] = False
     summary: ClassVar[str] = "Distribution matching with the pull of each sample weighted by a density ratio."
     source: ClassVar[str] = "Xu, Nie and Vahdat 2025, arXiv:2502.15681"
     equation: ClassVar[str] = (
