@@ -7,6 +7,7 @@ float32 answers a float64 state with float64 digits.
 """
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -31,7 +32,7 @@ class FlowMLP(nn.Module):
 
     ``dims`` is how many numbers a sample holds; samples [batch, *shape] are flattened on the way in. ``waves`` adds
     sin and cos of 2 x, 4 x, ... 2^waves x, without which thin windings are learnt late. First weights are drawn
-    from ``seed``; the global generator is left alone.
+    from ``seed``, those of hidden layers ``gain`` times torch's own; the global generator is left alone.
     """
 
     def __init__(
@@ -42,28 +43,22 @@ class FlowMLP(nn.Module):
         interval: bool = True,
         waves: int = 0,
         seed: int = 0,
+        gain: float = GAIN,
     ):
         super().__init__()
         self.dims, self.width, self.depth, self.waves = dims, width, depth, waves
         sizes = (dims * (1 + 2 * waves) + TIME_FEATURES, *[width] * depth, dims)
         generator = torch.Generator().manual_seed(seed)
-        self.layers = nn.ModuleList(first_linear(*ends, generator, GAIN) for ends in pairwise(sizes[:-1]))
-        self.layers.append(first_linear(width, dims, generator))
+        self.layers = stacked(sizes, generator, gain)
         self.interval = nn.Parameter(torch.zeros(width, TIME_FEATURES)) if interval else None
 
     def forward(self, x: Points, t: Time, t_next: Time | None = None) -> Points:
         """The prediction at states x [batch, *shape]; times are floats or [batch]."""
         t = per_row(t, x)
-        hidden = applied(self.layers[0], torch.cat([*self._places(x.flatten(1)), time_features(t)], 1))
+        hidden = applied(self.layers[0], torch.cat([places(x, self.waves), time_features(t)], 1))
         if t_next is not None:
             hidden = hidden + linear(gap_features(t - per_row(t_next, x)), self._interval().to(x.dtype))
-        for layer in list(self.layers)[1:]:
-            hidden = applied(layer, silu(hidden))
-        return hidden.reshape(x.shape)
-
-    def _places(self, x: Tensor) -> list[Tensor]:
-        angles = [2.0**k * x for k in range(1, self.waves + 1)]
-        return [x, *(wave for angle in angles for wave in (angle.sin(), angle.cos()))]
+        return onward(self.layers, hidden).reshape(x.shape)
 
     def _interval(self) -> Tensor:
         if self.interval is None:
@@ -71,6 +66,46 @@ class FlowMLP(nn.Module):
                 "`t_next` needs a network with an interval input; build it with FlowMLP(..., interval=True)"
             )
         return self.interval
+
+
+class HeadMLP(nn.Module):
+    """The velocity of a head flow: ``forward(y, r, x, t)`` moves y at inner time r, given the state x at time t.
+
+    The body is that of ``FlowMLP`` on ``[y, emb(r), x, emb(t)]``: 53,122 weights on the plane. Source: Shaul et al.
+    2025, arXiv:2506.23589; where we differ: one small network in place of a head on a large backbone.
+    """
+
+    def __init__(self, dims: int = 2, width: int = 128, depth: int = 4, waves: int = 0, seed: int = 0):
+        super().__init__()
+        self.dims, self.width, self.depth, self.waves = dims, width, depth, waves
+        inputs = 2 * (dims * (1 + 2 * waves) + TIME_FEATURES)
+        self.layers = stacked((inputs, *[width] * depth, dims), torch.Generator().manual_seed(seed))
+
+    def forward(self, y: Points, r: Time, x: Points, t: Time) -> Points:
+        """The velocity dy/dr [batch, *shape] at y and x, both [batch, *shape]; times are floats or [batch]."""
+        when, given = time_features(per_row(r, y)), time_features(per_row(t, x))
+        seen = torch.cat([places(y, self.waves), when, places(x, self.waves), given], 1)
+        return onward(self.layers, applied(self.layers[0], seen)).reshape(y.shape)
+
+
+def stacked(sizes: Sequence[int], generator: torch.Generator, gain: float = GAIN) -> nn.ModuleList:
+    """Linear layers between neighbouring sizes, the hidden ones with ``gain``."""
+    layers = nn.ModuleList(first_linear(*ends, generator, gain) for ends in pairwise(sizes[:-1]))
+    return layers.append(first_linear(sizes[-2], sizes[-1], generator))
+
+
+def onward(layers: nn.ModuleList, hidden: Tensor) -> Tensor:
+    """From the first layer's answer [batch, width] through all others."""
+    for layer in list(layers)[1:]:
+        hidden = applied(layer, silu(hidden))
+    return hidden
+
+
+def places(x: Tensor, waves: int) -> Tensor:
+    """``x`` [batch, numbers], with sin and cos of 2 x, 4 x, ... 2^waves x behind it."""
+    x = x.flatten(1)
+    angles = [2.0**k * x for k in range(1, waves + 1)]
+    return torch.cat([x, *(wave for angle in angles for wave in (angle.sin(), angle.cos()))], 1)
 
 
 def time_features(t: Tensor) -> Tensor:

@@ -62,6 +62,13 @@ class Look:
     student: AbstractFlowMap
     cloud: Tensor
     w2: float
+    evals: int
+
+    def beats(self, other: "Look") -> bool:
+        """Whether it is to be kept for the other: one that knows how to go in fewer evals always is."""
+        if other.step == 0 or self.evals != other.evals:
+            return other.step == 0 or self.evals < other.evals
+        return not self.w2 > other.w2
 
 
 class Course:
@@ -138,7 +145,7 @@ class Course:
     def look(self, student: AbstractFlowMap) -> Look:
         """What the judge sees of a student, made at the learner's step."""
         cloud = self.judge.cloud(student)
-        return Look(self.learner.step, student, cloud, self.judge.w2(cloud))
+        return Look(self.learner.step, student, cloud, self.judge.w2(cloud), self.judge.asked(student))
 
     def _judged(self) -> str:
         """Look at the student, keep it if it is the best; why it has diverged, or nothing."""
@@ -149,7 +156,7 @@ class Course:
         if size > BEYOND * self.judge.reach:
             return f"its samples lie {size / self.judge.reach:.3g} times as far out as the data"
         self.last = look
-        if not look.w2 > self.best.w2 or self.best.step == 0:
+        if look.beats(self.best):
             self.best = look
         return ""
 

@@ -74,4 +74,4 @@ def first_network(
     dims = 1
     for size in shape:
         dims *= size
-    return FlowMLP(dims, seed=seed)
+    return method.fresh(dims, module.waves if isinstance(module, FlowMLP) else 0, seed)

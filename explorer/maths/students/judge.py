@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import count, pairwise
 
 import torch
 from torch import Tensor
@@ -68,9 +68,13 @@ class Judge:
         """Root mean square coordinate of the data."""
         return float(self.data.square().mean().sqrt())
 
+    def asked(self, student: AbstractFlowMap) -> int:
+        """At how many evals: the fewest that it takes, where those it is meant for are not learnt yet."""
+        return self.evals if student.takes(self.evals) else next(filter(student.takes, count(1)))
+
     def cloud(self, student: AbstractFlowMap) -> Tensor:
         """What the student makes of the fixed noise [CLOUD, *shape]."""
-        return made(student, self.noise, self.evals)
+        return made(student, self.noise, self.asked(student))
 
     def w2(self, cloud: Tensor) -> float:
         """The distance of a cloud's first points to the data; NaN where the cloud is not finite."""

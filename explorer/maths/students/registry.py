@@ -12,8 +12,13 @@ from explorer.maths.students.methods.improved_mean_flow import ImprovedMeanFlow
 from explorer.maths.students.methods.lagrangian_map import LagrangianMap
 from explorer.maths.students.methods.mean_flow import MeanFlow
 from explorer.maths.students.methods.pairs import RegressionOnPairs
+from explorer.maths.students.methods.progressive import Progressive
 from explorer.maths.students.methods.progressive_map import ProgressiveMap
+from explorer.maths.students.methods.reflow import Reflow
+from explorer.maths.students.methods.reflow_distill import ReflowDistill
+from explorer.maths.students.methods.rf_plus_plus import RectifiedFlowPlusPlus
 from explorer.maths.students.methods.shortcut import Shortcut
+from explorer.maths.students.methods.transition_matching import TransitionMatching
 
 STUDENTS: dict[str, type[AbstractMethod]] = {
     m.name: m
@@ -30,6 +35,11 @@ STUDENTS: dict[str, type[AbstractMethod]] = {
         Shortcut,
         DMD2,
         FDistill,
+        Progressive,
+        Reflow,
+        ReflowDistill,
+        RectifiedFlowPlusPlus,
+        TransitionMatching,
     )
 }
 """Every method by its key."""

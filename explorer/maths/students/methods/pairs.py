@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
+from explorer.maths.samplers.base import setting
 from explorer.maths.students.method import AbstractMethod, Learner, Losses, squared
 from explorer.maths.training.couplings import PAIRS, followed
 
@@ -25,16 +27,30 @@ class RegressionOnPairs(AbstractMethod):
         "squared distance where image work has perceptual losses; teacher by adaptive Runge-Kutta"
     )
 
+    def __post_init__(self):
+        setting("pairs", self.pairs, 1, whole=True)
+
     def prepare(self, learner: Learner) -> Iterator[float]:
         """The teacher's pairs."""
         yield from keep_pairs(learner, self.pairs)
 
     def losses(self, learner: Learner) -> Losses:
         """Squared distance of the end points."""
-        rows = torch.randint(self.pairs, (learner.schedule.batch,), generator=learner.generator)
-        noise, clean = learner.kept["noise"][rows], learner.kept["clean"][rows]
-        made = noise - learner.network(noise, torch.ones(len(noise)))
-        return {"distance": squared(made - clean).mean()}
+        return {"distance": squared(landed(learner)).mean()}
+
+
+def some_pairs(learner: Learner) -> tuple[Tensor, Tensor]:
+    """Noise and clean samples [batch, *shape] of pairs that are kept, drawn at random."""
+    kept = learner.kept
+    rows = torch.randint(len(kept["noise"]), (learner.schedule.batch,), generator=learner.generator)
+    return kept["noise"][rows], kept["clean"][rows]
+
+
+def landed(learner: Learner) -> Tensor:
+    """How far from the kept pairs' ends one call lands [batch, *shape]."""
+    noise, clean = some_pairs(learner)
+    made: Tensor = noise - learner.network(noise, torch.ones(len(noise)))
+    return made - clean
 
 
 def keep_pairs(learner: Learner, pairs: int) -> Iterator[float]:
