@@ -14,10 +14,14 @@ _HOMES = {
     "NetworkField": "explorer.maths.fields",
     "PATHS": "explorer.maths.paths",
     "SAMPLERS": "explorer.models.schedulers:ALL_SAMPLERS",
+    "STUDENTS": "explorer.maths.students",
     "TARGETS": "explorer.maths.targets",
     "RadiusControl": "explorer.maths.softmax.control",
     "Trajectory": "explorer.maths.trajectory",
+    "any_step": "explorer.maths.students.any_step",
+    "compare": "explorer.maths.students.compare",
     "curvature": "explorer.maths.curvature",
+    "distill": "explorer.maths.students",
     "drawn": "explorer.maths.targets",
     "figure": "explorer.api",
     "lab": "explorer.widgets",
@@ -32,6 +36,8 @@ _HOMES = {
     "spectrum": "explorer.maths.landscape",
     "step_radius": "explorer.maths.softmax.step",
     "student": "explorer.models.zoo",
+    "switch_curve": "explorer.maths.students.switch",
+    "switched": "explorer.maths.students.switch",
     "target": "explorer.maths.targets:as_target",
     "trajectory": "explorer.maths.trajectory",
     "w2": "explorer.maths.metrics",
@@ -43,11 +49,15 @@ __all__ = [
     "LABS",
     "PATHS",
     "SAMPLERS",
+    "STUDENTS",
     "TARGETS",
     "NetworkField",
     "RadiusControl",
     "Trajectory",
+    "any_step",
+    "compare",
     "curvature",
+    "distill",
     "drawn",
     "figure",
     "lab",
@@ -62,6 +72,8 @@ __all__ = [
     "spectrum",
     "step_radius",
     "student",
+    "switch_curve",
+    "switched",
     "target",
     "trajectory",
     "w2",
@@ -94,6 +106,10 @@ if TYPE_CHECKING:
     from explorer.maths.softmax.control import RadiusControl
     from explorer.maths.softmax.radius import radius
     from explorer.maths.softmax.step import step_radius
+    from explorer.maths.students import STUDENTS, distill
+    from explorer.maths.students.any_step import any_step
+    from explorer.maths.students.compare import compare
+    from explorer.maths.students.switch import switch_curve, switched
     from explorer.maths.targets import TARGETS, drawn, mixture
     from explorer.maths.targets import as_target as target
     from explorer.maths.trajectory import Trajectory, trajectory

@@ -1,5 +1,6 @@
 """Figures of records: Plotly, one theme; and the stage's own charts."""
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -12,15 +13,28 @@ def figures_of(record: Any) -> dict[str, Any]:
     # Plotly is slow to import and not always wanted; the records of the labs import their figures.
     from explorer.labs.curvature.record import CurvatureLabRecord
     from explorer.labs.figures.bends import bend_figures
+    from explorer.labs.figures.divergences import divergence_figures
     from explorer.labs.figures.plots import trajectory_figures
+    from explorer.labs.figures.students import any_step_figures, comparison_figures, switch_figures
     from explorer.labs.scrub.record import ScrubRecord
     from explorer.maths.curvature import Curvature
+    from explorer.maths.playground import WeakFit
+    from explorer.maths.students.any_step import AnyStep
+    from explorer.maths.students.comparison import Comparison
+    from explorer.maths.students.switch import SwitchCurve
     from explorer.maths.trajectory import Trajectory
 
-    if isinstance(record, Trajectory):
-        return trajectory_figures(record)
-    if isinstance(record, Curvature):
-        return bend_figures(record)
+    plain: tuple[tuple[type, Callable[[Any], dict[str, Any]]], ...] = (
+        (Trajectory, trajectory_figures),
+        (Curvature, bend_figures),
+        (Comparison, comparison_figures),
+        (AnyStep, any_step_figures),
+        (SwitchCurve, switch_figures),
+        (WeakFit, divergence_figures),
+    )
+    for kind, figures in plain:
+        if isinstance(record, kind):
+            return figures(record)
     if isinstance(record, ScrubRecord):
         return _of_panes({pane.pane.slot: trajectory_figures(pane.run) for pane in record.panes})
     if isinstance(record, CurvatureLabRecord):

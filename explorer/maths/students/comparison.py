@@ -1,4 +1,4 @@
-"""The record of a comparison: rows (teacher, exact field, students) by evals, every figure with its spread over seeds."""
+"""The record of a comparison: rows (teacher, exact field, students) by evals, figures with their spread over seeds."""
 
 import math
 from collections.abc import Mapping
