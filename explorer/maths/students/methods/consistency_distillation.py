@@ -1,7 +1,7 @@
 """Consistency distillation: neighbours on one path of the teacher must be sent to the same clean sample."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -10,7 +10,8 @@ from explorer.maths.students.consistency import check_cells, grid_step, landing
 from explorer.maths.students.identities import Velocity
 from explorer.maths.students.method import AbstractMethod, Learner, Losses, across, mixed, squared
 
-Weight = Literal["1/t^2", "1"]
+WEIGHTS = ("1/t^2", "1")
+"""What a row counts, by its time."""
 SMALLEST = 0.02
 """The weight 1/t^2 stops growing below this time."""
 
@@ -24,7 +25,7 @@ class ConsistencyDistillation(AbstractMethod):
     """
 
     cells: int = 64
-    weight: Weight = "1/t^2"
+    weight: str = "1/t^2"
     name: ClassVar[str] = "consistency_distillation"
     label: ClassVar[str] = "Consistency distillation"
     kind: ClassVar[str] = "endpoint"
@@ -38,7 +39,7 @@ class ConsistencyDistillation(AbstractMethod):
 
     def __post_init__(self):
         check_cells(self.cells)
-        if self.weight not in get_args(Weight):
+        if self.weight not in WEIGHTS:
             raise ValueError(f"`weight` must be '1/t^2' or '1'; got {self.weight!r}")
 
     def losses(self, learner: Learner) -> Losses:
@@ -52,7 +53,7 @@ class ConsistencyDistillation(AbstractMethod):
         return {"distance": (weights(self.weight, t) * apart).mean()}
 
 
-def weights(weight: Weight, t: Tensor) -> Tensor:
+def weights(weight: str, t: Tensor) -> Tensor:
     """What a row at time t [batch] counts."""
     return torch.ones_like(t) if weight == "1" else t.clamp(min=SMALLEST) ** -2
 

@@ -26,6 +26,7 @@ class EulerianMap(AbstractMethod):
     source: ClassVar[str] = "Boffi, Albergo and Vanden-Eijnden 2025, arXiv:2505.18825"
     equation: ClassVar[str] = "|u - sg [v - (t - s) (du/dt + grad_x u . v)]|^2"
     differs: ClassVar[str] = "uniform pairs of times; no learned weight; no gradient through the bracket"
+    gain: ClassVar[float] = 1.0
 
     def __post_init__(self):
         check_share("diagonal", self.diagonal)

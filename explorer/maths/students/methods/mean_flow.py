@@ -28,6 +28,7 @@ class MeanFlow(AbstractMethod):
     )
     asks_teacher: ClassVar[bool] = False
     begins: ClassVar[str] = "random"
+    gain: ClassVar[float] = 1.0
 
     def __post_init__(self):
         check_share("diagonal", self.diagonal)
