@@ -21,7 +21,17 @@ PICTURES = {"batch": 256}
 """How students of the digits learn, where that is not the method's own way."""
 
 _TARGETS = ("two_moons", "eight_gaussians", "checkerboard")
-_METHODS = ("pairs", "lagrangian_map")
+_METHODS = (
+    *("pairs", "consistency_distillation", "lagrangian_map", "mean_flow", "dmd2"),
+    *(
+        "consistency_training",
+        "continuous_consistency",
+        "eulerian_map",
+        "progressive_map",
+        "improved_mean_flow",
+    ),
+    *("shortcut", "f_distill"),
+)
 _DIGITS: Mapping[str, Mapping[str, object]] = {
     "pairs": {"pairs": 16_384},
     "consistency_distillation": {"cells": 32},

@@ -7,7 +7,7 @@ kept on ``self``. ``walk`` (in ``walk.py``) is the only loop.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -136,7 +136,16 @@ def noise_like(x: Points, generator: torch.Generator) -> Points:
     return torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
 
 
-def checked_states(what: str, x: object, field: AbstractField) -> Tensor:
+@runtime_checkable
+class Shaped(Protocol):
+    """What has samples of one shape: a field, a student."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample."""
+
+
+def checked_states(what: str, x: object, field: Shaped) -> Tensor:
     """X as finite floating-point states [n, *field.shape].
 
     Raises:

@@ -125,7 +125,7 @@ class AbstractFlowMap(ABC):
             ValueError: for states of another shape, a pair of times it was not made for, or noise without a generator.
         """
         self.check([float(t), float(t_next)])
-        checked_states("x", x, self)  # type: ignore[arg-type] # it asks for the shape only
+        checked_states("x", x, self)
         if generator is None and self.draws(float(t_next)):
             raise ValueError(
                 f"{self._name} draws noise on its way to t = {t_next:g}; give generator=torch.Generator()"
