@@ -11,6 +11,8 @@ from torch import nn
 from explorer.maths.networks import FlowMLP
 from explorer.maths.students.consistency import grid_step, landing
 from explorer.maths.students.distill import distill
+from explorer.maths.students.flow_map import EndpointMap
+from explorer.maths.students.judge import made
 from explorer.maths.students.method import Task
 from explorer.maths.students.methods.consistency_distillation import ConsistencyDistillation, heun, weights
 from explorer.maths.students.methods.consistency_training import ConsistencyTraining, cells_at, pseudo_huber
@@ -20,6 +22,7 @@ from explorer.maths.students.methods.continuous_consistency import (
     standing,
     turned,
 )
+from explorer.maths.training.protocol import sobol_noise
 from explorer.maths.training.run import Schedule
 
 MEAN, SPREAD = torch.tensor([0.7, -0.4], dtype=torch.float64), 0.5
@@ -211,6 +214,18 @@ def test_a_student_that_can_be_exact_becomes_it(method):
     near = 5e-3 if method.asks_teacher else 0.05  # without a teacher, the noise of some thousand pairs
     assert torch.allclose(form.mean, torch.tensor([0.7, -0.4]), atol=near)
     assert form.variance.item() == pytest.approx(0.25, abs=near)
+
+
+@pytest.mark.parametrize("evals", [1, 2, 4, 8])
+def test_noise_drawn_on_the_way_knows_nothing_of_the_noise_before(evals):
+    """An exact endpoint map makes the data with any number of evals, where the even noise is even jointly."""
+    form = GaussianForm(landing=True)
+    with torch.no_grad():
+        form.mean.copy_(MEAN)
+        form.log_variance.fill_(math.log(SPREAD**2))
+    made_of = made(EndpointMap(form, (2,)), sobol_noise(4096, (2,)), evals).double()
+    assert torch.allclose(made_of.mean(0), MEAN, atol=0.01)
+    assert torch.allclose(made_of.T.cov(), SPREAD**2 * torch.eye(2, dtype=torch.float64), atol=0.01)
 
 
 def test_settings_that_cannot_be_are_refused():
