@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from explorer.maths.names import nearest
-from explorer.maths.networks import FlowMLP
+from explorer.maths.networks import FlowMLP, HeadMLP
 from explorer.maths.residual import ResidualMLP
 from explorer.models.unet import PictureUNet
 
@@ -32,11 +32,13 @@ def _grid(levels: int, seed: int = 0, **each: Any) -> nn.ModuleDict:
     return nn.ModuleDict({str(2**level): FlowMLP(**each, seed=seed + level) for level in range(levels)})
 
 
-_MLP = {"dims": (1, 4096), "width": (1, 1024), "depth": (1, 16), "interval": (False, True), "waves": (0, 6)}
+_HEAD = {"dims": (1, 4096), "width": (1, 1024), "depth": (1, 16), "waves": (0, 6)}
+_MLP = _HEAD | {"interval": (False, True)}
 
 ARCHITECTURES: dict[str, Architecture] = {
     "flow_mlp": Architecture(FlowMLP, _MLP),
     "mlp_grid": Architecture(_grid, {"levels": (1, 6)} | _MLP),
+    "head_mlp": Architecture(HeadMLP, _HEAD),
     "residual_mlp": Architecture(
         ResidualMLP,
         {"dims": (1, 4096), "width": (1, 1024), "blocks": (1, 8), "interval": (False, True)},

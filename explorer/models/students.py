@@ -22,16 +22,11 @@ PICTURES = {"batch": 256}
 
 _TARGETS = ("two_moons", "eight_gaussians", "checkerboard")
 _METHODS = (
-    *("pairs", "consistency_distillation", "lagrangian_map", "mean_flow", "dmd2"),
-    *(
-        "consistency_training",
-        "continuous_consistency",
-        "eulerian_map",
-        "progressive_map",
-        "improved_mean_flow",
-    ),
-    *("shortcut", "f_distill"),
+    *("pairs", "progressive", "reflow_distill", "consistency_distillation", "consistency_training"),
+    *("continuous_consistency", "lagrangian_map", "eulerian_map", "progressive_map", "mean_flow"),
+    *("improved_mean_flow", "shortcut", "dmd2", "f_distill", "transition_matching"),
 )
+"""What ships for each of these targets, beside the straighter networks of the zoo, which are students too."""
 _DIGITS: Mapping[str, Mapping[str, object]] = {
     "pairs": {"pairs": 16_384},
     "consistency_distillation": {"cells": 32},
@@ -65,13 +60,15 @@ def student_entry(teacher: Entry, method: str) -> Entry:
 
 
 def _architecture(kind: type[AbstractMethod], teacher: Entry) -> Mapping[str, object]:
-    if kind.kind != "grid":
-        return teacher.architecture
-    if teacher.architecture["kind"] != MLP["kind"]:
-        raise ValueError(
-            f"{kind.name!r} has networks for the plane only, and {teacher.target!r} is not of it"
-        )
-    return {**teacher.architecture, **GRIDS}
+    """The teacher's own, but for students of several networks, or of a head: these there are for the plane only."""
+    own = teacher.architecture
+    if kind.kind not in ("grid", "stochastic"):
+        return own
+    if own["kind"] != MLP["kind"]:
+        raise ValueError(f"{kind.name!r} has networks for the plane only; {teacher.target!r} is not of it")
+    if kind.kind == "grid":
+        return {**own, **GRIDS}
+    return {"kind": "head_mlp", **{name: own[name] for name in ("dims", "width", "depth", "waves")}}
 
 
 def shipped_students(teachers: Mapping[str, Entry]) -> dict[str, Entry]:

@@ -1,7 +1,6 @@
 """Training a student as the shipped ones were: from its teacher's file, through the one course, to a card."""
 
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from explorer.maths.targets import as_target
 from explorer.models.architectures import built
 from explorer.models.card import Card
 from explorer.models.checkpoints import rounded, save_network
-from explorer.models.entries import Entry
+from explorer.models.entries import RESIDUAL, Entry
 from explorer.models.student_figures import evals_of, figures_of_student
 from explorer.models.students import method_of, settings_of
 from explorer.models.teachers import Teacher
@@ -41,7 +40,7 @@ def train_student(entry: Entry, teacher: Teacher, file: Path, state: Path) -> Ca
         batch=entry.batch,
         learning_rate=entry.learning_rate,
         seed=entry.seed,
-        network=_first(entry, method, teacher),
+        network=_first(entry, method),
         every=EVERY,
         state_file=state,
     )
@@ -55,13 +54,10 @@ def train_student(entry: Entry, teacher: Teacher, file: Path, state: Path) -> Ca
     return card
 
 
-def _first(entry: Entry, method: AbstractMethod, teacher: Teacher) -> nn.Module | None:
-    """What the student begins as: its teacher's network or a fresh one, of the entry's architecture.
-
-    A method with networks of its own make begins from its teacher's by itself.
-    """
-    if method.begins == "teacher":
-        return deepcopy(teacher.network).float().requires_grad_(True)
+def _first(entry: Entry, method: AbstractMethod) -> nn.Module | None:
+    """A fresh network of the entry's architecture, where the method's own choice would be another."""
+    if method.begins == "teacher" or entry.architecture["kind"] != RESIDUAL["kind"]:
+        return None
     return built(entry.architecture, entry.seed)
 
 

@@ -69,7 +69,8 @@ def first_network(
 ) -> nn.Module:
     """The network that a student begins as: the teacher's own where the method asks for it and it fits, else fresh."""
     module = teacher.module if isinstance(teacher, NetworkField) else None
-    if method.begins == "teacher" and isinstance(module, FlowMLP) and module.interval is not None:
+    has_interval = getattr(module, "interval", None) is not None
+    if isinstance(module, nn.Module) and method.begins == "teacher" and has_interval:
         return deepcopy(module).float().requires_grad_(True)
     dims = 1
     for size in shape:
