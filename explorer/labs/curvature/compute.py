@@ -12,7 +12,7 @@ from explorer.labs.curvature.maps import heat_blocks
 from explorer.labs.curvature.paths import float32, pane_key, placed, sampled
 from explorer.labs.curvature.plan import Pane, Plan, planned
 from explorer.labs.curvature.record import CurvatureLabRecord, PaneRecord, Paths
-from explorer.labs.curvature.shop import SHOP
+from explorer.labs.shop import SHOP
 from explorer.labs.curvature.state import MAP_COLOURS, CurvatureState
 from explorer.labs.curvature.studies import checked, is_studied, recalled, solved
 from explorer.labs.figures.checks import round_up

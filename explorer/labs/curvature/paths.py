@@ -11,7 +11,7 @@ from torch import Tensor
 
 from explorer.labs.curvature.plan import Pane, Plan, dtype_of, times_of
 from explorer.labs.curvature.record import Paths
-from explorer.labs.curvature.shop import SHOP
+from explorer.labs.shop import SHOP
 from explorer.labs.menus import is_own
 from explorer.labs.scene import Block, Event, Kind, Status
 from explorer.maths.frames import Ended, Frame

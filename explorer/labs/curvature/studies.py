@@ -10,7 +10,7 @@ from explorer.labs.curvature.maps import LOOP_POINTS, MOMENTS, loop_radius, mome
 from explorer.labs.curvature.paths import pane_key
 from explorer.labs.curvature.plan import Plan, dtype_of
 from explorer.labs.curvature.record import Checks, CurvatureLabRecord, PaneRecord, Solving
-from explorer.labs.curvature.shop import SHOP
+from explorer.labs.shop import SHOP
 from explorer.labs.faults import sentence
 from explorer.maths.conservativity import asymmetry, loop_work, velocity_error
 from explorer.maths.solving import adaptive_notes, reference, work_precision
