@@ -3,26 +3,31 @@
 The wrapped optimiser makes its step; what it really added to the parameters is measured from where it started, and
 taken back in part where it is too long. Its own state (momentum, second moments) stays as after the full step. Lazy:
 between measurements r is guessed as the last ``r / |p|`` times the new ``|p|``, and measured again when that guess is
-half of the limit, or after ten steps. A cap keeps predicted logits from jumping; it does not promise descent.
+half of the limit, or after ten steps; twice as many, up to eighty, while guesses turn out right and small. A cap keeps
+predicted logits from jumping; it does not promise descent.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from explorer.maths.names import nearest
 from explorer.maths.softmax.rows import Loss
 from explorer.maths.softmax.speeds import batch_size, portion, takes_batch_statistics
 from explorer.maths.softmax.step import StepRadius, step_radius
+from explorer.maths.softmax.trail import Trail
 
 Mode = Literal["cap", "alarm"]
-VERSION = 1
+VERSION = 2
+SURE = 1.2
+"""What a guess is multiplied by at least before it is held against the limit."""
+PATIENCE = 8
+"""How many times ``every`` a lazy control may wait at most."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,12 @@ class RadiusControl:
     """Wraps a torch optimiser: after ``loss.backward()``, ``control.step(inputs)`` in place of ``optimizer.step()``.
 
     ``r_max`` is the largest r that passes; ``mode`` "cap" shortens longer steps, "alarm" only logs them. A NaN in the
-    gradients, the step or the radius skips the step in either mode. ``lazy`` measures every ``every`` steps and when
-    the guessed r exceeds ``trigger * r_max``; else every step is measured. ``rows`` measures that many inputs of each
-    batch (all where a BatchNorm joins them); those of the largest r at the last measurement come along while the
-    inputs stay the same tensor. ``quantile`` of the rows must pass, 1 for all. ``descent`` also keeps within the
-    certificate of descent, when targets are given and the step goes downhill. Other options are ``step_radius``'s.
+    gradients, the step or the radius skips the step in either mode. ``lazy`` measures after ``every`` steps, later as
+    guesses hold, and at once when the guessed r exceeds ``trigger * r_max`` (up to 0.83 of it once guesses have been
+    right); else every step is measured. ``rows`` measures that many inputs of each batch (all where a BatchNorm joins
+    them); those of the largest r at the last measurement come along while the inputs stay the same tensor. ``quantile``
+    of the rows must pass, 1 for all. ``descent`` also keeps within the certificate of descent, when targets are given
+    and the step goes downhill. Other options are ``step_radius``'s.
 
     ``r`` and ``scale`` are of the last step, ``last`` the last measurement (r is a guess where that is older),
     ``measured`` how many there were, ``log`` the events.
@@ -82,50 +88,59 @@ class RadiusControl:
         self.r, self.scale = 0.0, 1.0
         self.steps = self.measured = 0
         self._rate: float | None = None  # r for a step of unit length, as last measured
-        self._age = 0
+        self._age, self._wait = 0, every
+        self._doubt = max(SURE, 1.0 / trigger)  # what a guess is multiplied by
         self._worst: tuple[Any, Tensor] | None = None
         self._names = _names_of(module, optimizer)
+        self._trail = Trail(self._stepped())
 
     def step(
         self, inputs: Any, targets: Tensor | None = None, closure: Callable[[], Any] | None = None
     ) -> Any:
         """One step of the optimiser, measured on ``inputs``; returns what ``optimizer.step`` returns."""
         self.steps += 1
-        known = self._parameters()
-        if closure is None and not _all_finite(p.grad for p in known.values()):
+        known = self._stepped()
+        if not self._trail.fits(known):
+            self._names = _names_of(self.module, self.optimizer)
+            self._trail = Trail(known)
+        if closure is None and not self._trail.has_finite_gradients():
             # A NaN must not reach the optimiser's memory either: there it would stay.
             self._note("skipped", math.nan, 0.0, "")
             return None
-        before = {name: p.detach().clone() for name, p in known.items()}
+        self._trail.mark()
         answer = self.optimizer.step() if closure is None else self.optimizer.step(closure)
-        moved = {name: p.detach() - before[name] for name, p in known.items()}
-        length = _length(moved)
+        length = self._trail.length()
         by = ""
         if not math.isfinite(length):
             self.r, scale = math.nan, 0.0
         elif self._must_measure(length):
-            scale = self._measure(inputs, targets, before, moved, length)
+            scale = self._measure(inputs, targets, length)
             by = self.last.by if self.last else ""
         else:
             self.r, self._age = (self._rate or 0.0) * length, self._age + 1
             scale = 1.0
-        self._take(before, moved, scale, by)
+        self._take(scale, by)
         return answer
 
     def _must_measure(self, length: float) -> bool:
-        if not self.lazy or self._rate is None or self._age + 1 >= self.every:
+        if not self.lazy or self._rate is None or self._age + 1 >= self._wait:
             return True
         # Written so that a NaN measures.
-        return not self._rate * length <= self.trigger * self.r_max
+        return not self._rate * length * self._doubt <= self.r_max
 
-    def _measure(self, inputs: Any, targets: Tensor | None, before: Any, moved: Any, length: float) -> float:
+    def _measure(self, inputs: Any, targets: Tensor | None, length: float) -> float:
         """The part of the step to take, from r at where it started."""
+        names = [self._names[id(p)] for p in self._trail.parameters]
+        moved, before = (
+            dict(zip(names, values, strict=True)) for values in (self._trail.moved(), self._trail.before())
+        )
         chosen = self._chosen(inputs)
         few = inputs if chosen is None else portion(inputs, chosen)
         aims = targets if chosen is None or targets is None else targets[chosen]
         told = step_radius(self.module, few, moved, aims, start=before, **{"at": ()} | self.options)
         self.measured, self._age, self.last = self.measured + 1, 0, told
         self.r = told.quantile(self.quantile)
+        self._learn(length)
         if length > 0:
             # From no r at all nothing can be guessed for the next step.
             self._rate = self.r / length if 0 < self.r < math.inf else None
@@ -136,10 +151,22 @@ class RadiusControl:
             scale = min(scale, told.descent)
         return scale
 
+    def _learn(self, length: float) -> None:
+        """How far guesses may be trusted, from how the last one turned out."""
+        if not self._rate or not length:
+            return
+        ratio = self.r / (self._rate * length)
+        held = ratio <= 1.5 and self.r <= self.trigger * self.r_max
+        self._wait = min(2 * self._wait, PATIENCE * self.every) if held else self.every
+        # Written so that a NaN doubts.
+        most = max(SURE, 1.0 / self.trigger)
+        doubt = max(SURE, SURE * ratio, 0.9 * self._doubt)
+        self._doubt = doubt if doubt <= most else most
+
     def _chosen(self, inputs: Any) -> Tensor | None:
         """The inputs to measure, spread evenly and shifted each time; None for all."""
         count = batch_size(inputs)
-        if self.rows is None or self.rows >= count or takes_batch_statistics(self.module):
+        if self.rows is None or self.rows >= count or takes_batch_statistics(self.module.modules()):
             return None
         even = (torch.arange(self.rows) * count // self.rows + self.measured) % count
         if self._worst is not None and self._worst[0] is _first(inputs):
@@ -154,15 +181,12 @@ class RadiusControl:
             order = chosen.cpu()[told.places[told.r.argsort(descending=True)] // told.per_input].tolist()
             self._worst = _first(inputs), torch.tensor(list(dict.fromkeys(order)))
 
-    @torch.no_grad()
-    def _take(self, before: Mapping[str, Tensor], moved: Mapping[str, Tensor], scale: float, by: str) -> None:
+    def _take(self, scale: float, by: str) -> None:
         kind = "skipped" if scale == 0.0 else "capped" if scale < 1.0 else ""
         if kind and self.mode == "alarm" and not math.isnan(self.r):
             kind, scale = "alarm", 1.0
         if scale < 1.0:
-            for name, p in self._parameters().items():
-                # Not before + 0 * moved: that lets a NaN through.
-                p.copy_(before[name] + scale * moved[name] if scale > 0 else before[name])
+            self._trail.back(scale)
         self.scale = scale
         if kind:
             self._note(kind, self.r, scale, by)
@@ -171,8 +195,8 @@ class RadiusControl:
         self.r, self.scale = r, scale
         self.log.append(Event(self.steps, kind, r, scale, by))
 
-    def _parameters(self) -> dict[str, nn.Parameter]:
-        return {self._names[id(p)]: p for group in self.optimizer.param_groups for p in group["params"]}
+    def _stepped(self) -> list[nn.Parameter]:
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """The optimiser's own."""
@@ -192,6 +216,8 @@ class RadiusControl:
             "measured": self.measured,
             "rate": self._rate,
             "age": self._age,
+            "wait": self._wait,
+            "doubt": self._doubt,
             "log": [list(astuple(event)) for event in self.log],
         }
 
@@ -207,7 +233,8 @@ class RadiusControl:
             )
         self.optimizer.load_state_dict(state["optimizer"])
         self.steps, self.measured = int(state["steps"]), int(state["measured"])
-        self._rate, self._age = state["rate"], int(state["age"])
+        self._rate, self._age, self._wait = state["rate"], int(state["age"]), int(state["wait"])
+        self._doubt = float(state["doubt"])
         self.log = [Event(*event) for event in state["log"]]
 
 
@@ -244,25 +271,6 @@ def _check_limits(
             raise ValueError(f"`{name}` must be a whole number of at least 1; got {count!r}")
     if not 0 < quantile <= 1:
         raise ValueError(f"`quantile` must lie above 0 and at most at 1, the largest r; got {quantile!r}")
-
-
-def _all_finite(tensors: Iterable[Tensor | None]) -> bool:
-    """Whether all entries are finite: one norm says yes; a norm may also overflow, so a no is looked into."""
-    found = [x for x in tensors if x is not None]
-    return _is_finite_norm(found) or all(bool(x.isfinite().all()) for x in found)
-
-
-def _is_finite_norm(tensors: list[Tensor]) -> bool:
-    return math.isfinite(float(get_total_norm(tensors)))
-
-
-def _length(moved: Mapping[str, Tensor]) -> float:
-    """Euclidean length of a step; in double where its type does not hold the squares."""
-    parts = list(moved.values())
-    length = float(get_total_norm(parts))
-    if math.isfinite(length) and length > 1e-15:
-        return length
-    return float(torch.stack([torch.linalg.vector_norm(p, dtype=torch.float64) for p in parts]).norm())
 
 
 def _first(inputs: Any) -> Tensor:

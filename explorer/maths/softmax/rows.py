@@ -7,7 +7,9 @@ softmax of its logit against 0, one row for each logit. Temperature divides logi
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -17,23 +19,44 @@ from explorer.maths.softmax.terms import spreads
 Loss = nn.CrossEntropyLoss | nn.BCEWithLogitsLoss
 
 
+Shares = tuple[Tensor | None, float]
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Rows that the loss sees; float64.
 
-    ``logits``, ``speeds`` [m, k]; ``shares`` [m, k] q, None without targets; ``places`` [m] their positions in the
-    module's output, classes apart (for a sigmoid: its positions, logit by logit); ``poles`` [m] distance in steps of
-    the nearest pole of a soft cap, inf without one; ``digits`` the precision of the logits' own type; ``norm`` what the
-    sum is divided by.
+    ``logits``, ``speeds`` [m, k]; ``places`` [m] their positions in the module's output, classes apart (for a sigmoid:
+    its positions, logit by logit); ``poles`` [m] distance in steps of the nearest pole of a soft cap, None without one;
+    ``digits`` the precision of the logits' own type; ``ask`` gives the shares [m, k] q, None without targets, and what
+    a mean over them is divided by: r needs neither.
     """
 
     logits: Tensor
     speeds: Tensor
-    shares: Tensor | None
     places: Tensor
-    poles: Tensor
+    poles: Tensor | None
     digits: float
-    norm: float
+    ask: Callable[[], Shares]
+
+    @cached_property
+    def shares(self) -> Shares:
+        """The shares and the divisor, worked out when first read."""
+        return self.ask()
+
+    @cached_property
+    def is_finite(self) -> bool:
+        """Whether all logits and speeds are, seen by one sum (which may overflow, and then says no)."""
+        return math.isfinite(float(self.logits.sum() + self.speeds.sum()))
+
+    @cached_property
+    def r(self) -> Tensor:
+        """Largest predicted change of a logit difference over pi [m]; a pole that is nearer raises it."""
+        if self.is_finite and self.logits.shape[1]:
+            r = (self.speeds.amax(1) - self.speeds.amin(1)) / math.pi
+        else:
+            r = spreads(self.logits, self.speeds) / math.pi
+        return r if self.poles is None else torch.maximum(r, 1.0 / self.poles)
 
 
 @dataclass(frozen=True)
@@ -56,149 +79,163 @@ class Head:
         whole = isinstance(self.loss, nn.BCEWithLogitsLoss)
         return logits.numel() if whole else logits.numel() // max(1, logits.shape[self.class_dim])
 
+    def seen(self, logits: Tensor, speeds: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Logits and speeds as the loss sees them, float64, and the distances of the soft cap's poles."""
+        z, a = logits.double(), speeds.double()
+        if self.temperature != 1.0:
+            z, a = z / self.temperature, a / self.temperature
+        if self.soft_cap is None:
+            return z, a, None
+        c, there = self.soft_cap, z != -torch.inf
+        poles = torch.hypot(z, torch.full_like(z, math.pi * c / 2)) / a.abs()
+        poles = torch.where(there & (a != 0), poles, torch.inf)
+        bent = (z / c).tanh()
+        return torch.where(there, c * bent, z), torch.where(there, a * (1.0 - bent.square()), a), poles
+
     def rows(self, logits: Tensor, speeds: Tensor, targets: Tensor | None) -> Rows:
         """Rows of a module's output and its speeds, one shape both.
 
         Raises:
             ValueError: when targets do not fit the logits.
         """
-        digits = torch.finfo(logits.dtype).eps
-        z, a = logits.double() / self.temperature, speeds.double() / self.temperature
-        poles = torch.full_like(z, torch.inf)
-        if self.soft_cap is not None:
-            c = self.soft_cap
-            poles = torch.where(
-                a == 0, torch.inf, torch.hypot(z, torch.full_like(z, math.pi * c / 2)) / a.abs()
-            )
-            a = torch.where(z == -torch.inf, a, a * (1.0 - (z / c).tanh().square()))
-            z = torch.where(z == -torch.inf, z, c * (z / c).tanh())
+        z, a, poles = self.seen(logits, speeds)
         made = _sigmoid if isinstance(self.loss, nn.BCEWithLogitsLoss) else _softmax
-        return made(self, z, a, poles, targets, digits)
+        return made(self, z, a, poles, targets, torch.finfo(logits.dtype).eps)
 
 
-def _softmax(head: Head, z: Tensor, a: Tensor, poles: Tensor, targets: Tensor | None, digits: float) -> Rows:
+def _softmax(
+    head: Head, z: Tensor, a: Tensor, poles: Tensor | None, targets: Tensor | None, digits: float
+) -> Rows:
     if z.ndim == 1:
         raise ValueError(
             "a softmax needs logits [n, k] or more; got one number a sample; give BCEWithLogitsLoss()"
         )
-    z, a, poles = (_flat(x, head.class_dim) for x in (z, a, poles))
-    poles = torch.where(z == -torch.inf, torch.inf, poles).amin(1) if z.shape[1] else poles.sum(1)
-    shares, norm = (None, float(len(z))) if targets is None else _shares(head, z, targets)
-    keep = (
-        torch.ones_like(poles, dtype=torch.bool)
-        if shares is None
-        else (shares > 0).any(1) | shares.isnan().any(1)
-    )
-    places = keep.nonzero()[:, 0]
-    z, a, poles = z[places], a[places], poles[places]
-    shares = None if shares is None else shares[places]
-    return Rows(z, a, shares, places, poles, digits, norm)
+    z, a = _flat(z, head.class_dim), _flat(a, head.class_dim)
+    m, k = z.shape
+    if poles is not None:
+        poles = _flat(poles, head.class_dim)
+        poles = poles.amin(1) if k else poles.sum(1)
+    aims = None if targets is None else Aims(head, targets, m, k, z.device)
+    places = None if aims is None else aims.counted
+    if places is None:
+        places = torch.arange(m, device=z.device)
+    else:
+        z, a, poles = z[places], a[places], None if poles is None else poles[places]
+    return Rows(z, a, places, poles, digits, (lambda: (None, float(m))) if aims is None else aims.shares)
 
 
-def _sigmoid(head: Head, z: Tensor, a: Tensor, poles: Tensor, targets: Tensor | None, digits: float) -> Rows:
+def _sigmoid(
+    head: Head, z: Tensor, a: Tensor, poles: Tensor | None, targets: Tensor | None, digits: float
+) -> Rows:
     """Each logit against 0."""
-    pairs = [torch.stack([x.flatten(), torch.zeros_like(x.flatten())], dim=1) for x in (z, a)]
-    shares, norm = None, float(z.numel())
+    z_rows, a_rows = (torch.stack([x.flatten(), torch.zeros_like(x.flatten())], dim=1) for x in (z, a))
+    norm = float(z.numel())
+    places, shares = torch.arange(z.numel(), device=z.device), None
     if targets is not None:
         if targets.shape != z.shape:
             raise ValueError(
                 f"targets of a sigmoid must be {list(z.shape)} like its logits; got {list(targets.shape)}"
             )
-        y = targets.double()
+        y = targets.to(z)
         weight = torch.as_tensor(1.0 if head.loss.weight is None else head.loss.weight).to(y)
         positive = torch.as_tensor(
             1.0 if getattr(head.loss, "pos_weight", None) is None else head.loss.pos_weight
         ).to(y)
         shares = torch.stack([(weight * positive * y).flatten(), (weight * (1 - y)).flatten()], dim=1)
-    norm = 1.0 if head.loss.reduction == "sum" else norm
-    keep = (
-        torch.ones(z.numel(), dtype=torch.bool, device=z.device) if shares is None else (shares != 0).any(1)
-    )
-    places = keep.nonzero()[:, 0]
-    shares = None if shares is None else shares[places]
-    z, a = (x[places] for x in pairs)
-    return Rows(z, a, shares, places, poles.flatten()[places], digits, norm)
+        places = (shares != 0).any(1).nonzero()[:, 0]
+        shares, z_rows, a_rows = shares[places], z_rows[places], a_rows[places]
+    poles = None if poles is None else poles.flatten()[places]
+    return Rows(z_rows, a_rows, places, poles, digits, lambda: (shares, norm))
 
 
 def _flat(x: Tensor, class_dim: int) -> Tensor:
     """[.., k, ..] -> [positions, k]."""
+    if x.ndim == 2 and class_dim in (-1, 1):
+        return x
     return x.movedim(class_dim, -1).reshape(-1, x.shape[class_dim])
 
 
-def _shares(head: Head, z: Tensor, targets: Tensor) -> tuple[Tensor, float]:
-    """The q [m, k] of each row, and what the mean divides by, as ``torch.nn.CrossEntropyLoss`` has them."""
-    loss, (m, k) = head.loss, z.shape
-    weight = z.new_ones(k) if loss.weight is None else loss.weight.to(z)
-    smoothing = getattr(loss, "label_smoothing", 0.0)
-    if targets.is_floating_point():
-        q, counted = _flat(targets.double(), head.class_dim).to(z.device), float(m)
-        if q.shape != z.shape:
-            raise ValueError(
-                f"soft targets must have the logits' shape; got {list(targets.shape)} for {m} rows of {k}"
-            )
-        q = (1.0 - smoothing) * q + smoothing / k
-    else:
-        labels = targets.reshape(-1).to(z.device)
+class Aims:
+    """What m rows of k classes are trained towards, as ``torch.nn.CrossEntropyLoss`` has it.
+
+    ``labels`` [m] or ``soft`` [m, k], copied from the targets; ``weight`` [k] of the classes or None; ``counted`` the
+    rows that the loss counts, None for all: labels and soft targets are of these.
+
+    Raises:
+        ValueError: when the targets do not fit the rows.
+    """
+
+    def __init__(self, head: Head, targets: Tensor, m: int, k: int, device: torch.device):
+        self.m, self.k = m, k
+        self.ignored = getattr(head.loss, "ignore_index", -100)
+        self.smoothing = getattr(head.loss, "label_smoothing", 0.0)
+        weight = head.loss.weight
+        self.weight = None if weight is None else weight.to(device, torch.float64, copy=True)
+        self.labels = self.soft = torch.empty(0, device=device)
+        self.counted: Tensor | None = None
+        self.is_soft = targets.is_floating_point()
+        if self.is_soft:
+            self.soft = _flat(targets.to(device, torch.float64, copy=True), head.class_dim)
+            if self.soft.shape != (m, k):
+                raise ValueError(
+                    f"soft targets must have the logits' shape; got {list(targets.shape)} for {m} rows of {k}"
+                )
+            self._count(~(self.columns(0, k) <= 0).all(1))  # so that a NaN counts
+            return
+        self.labels = targets.reshape(-1).to(device, torch.long, copy=True)
+        self._check_labels()
+        if self.weight is not None:
+            # A label of no weight is a row of no weight, also where smoothing would leave some to others.
+            self._count(self.weight[self.labels] != 0)
+
+    def _check_labels(self) -> None:
+        labels, m, k = self.labels, self.m, self.k
         if len(labels) != m:
             raise ValueError(
                 f"`targets` must hold one label for each of the {m} rows; got {len(labels)}; see `class_dim`"
             )
-        ignored = labels == getattr(loss, "ignore_index", -100)
-        wrong = ~ignored & ((labels < 0) | (labels >= k))
+        low, high = (int(x) for x in labels.aminmax()) if m else (0, 0)
+        if low >= 0 and high < max(k, 1) and not low <= self.ignored <= high:
+            return
+        off = labels == self.ignored
+        wrong = ~off & ((labels < 0) | (labels >= k))
         if bool(wrong.any()):
             raise ValueError(f"labels must lie from 0 to {k - 1} or be ignored; got {int(labels[wrong][0])}")
-        labels = labels.long().masked_fill(ignored, 0)
-        q = torch.full_like(z, smoothing / k).scatter_add(
-            1, labels[:, None], z.new_full((m, 1), 1.0 - smoothing)
-        )
-        # A label of no weight is a row of no weight, also where smoothing would leave some to others.
-        dropped = ignored | (weight[labels] == 0)
-        q = q.masked_fill(dropped[:, None], 0.0)
-        counted = float(weight[labels].masked_fill(ignored, 0.0).sum())
-    return q * weight, 1.0 if loss.reduction == "sum" else counted
+        self._count(~off)
 
+    def _count(self, keep: Tensor) -> None:
+        """Leave out rows of those that are left [m]."""
+        if bool(keep.all()):
+            return
+        places = keep.nonzero()[:, 0]
+        self.counted = places if self.counted is None else self.counted[places]
+        if self.is_soft:
+            self.soft = self.soft[places]
+        else:
+            self.labels = self.labels[places]
 
-@dataclass(frozen=True, eq=False)
-class Told:
-    """What rows say about a step, row by row [m] or summed; float64.
+    def columns(self, first: int, last: int) -> Tensor:
+        """The shares [m, last - first] of some of the classes, for the rows that count."""
+        even = self.smoothing / self.k
+        if self.is_soft:
+            q = (1.0 - self.smoothing) * self.soft[:, first:last] + even
+        else:
+            aim, shape = self.labels[:, None], (len(self.labels), last - first)
+            q = torch.full(shape, even, dtype=torch.float64, device=aim.device)
+            if last - first == self.k:
+                q.scatter_(1, aim, 1.0 - self.smoothing + even)
+            else:
+                here = ((aim >= first) & (aim < last))[:, 0].nonzero()[:, 0]
+                q[here, self.labels[here] - first] += 1.0 - self.smoothing
+        return q if self.weight is None else q * self.weight[first:last]
 
-    ``spread`` of the speeds; ``g`` sum of minus the loss's slope, ``kappa`` sum of its bend, both for one step;
-    ``losses`` [q] sums of the linearised loss at the asked parts of the step; ``flips`` [m] whether the top class
-    changes by the end of the step; ``absorbed`` [m] whether the label's probability rounds to 1 in its own type.
-    """
+    @property
+    def norm(self) -> float:
+        """What the mean over the rows divides by."""
+        if self.is_soft:
+            return float(self.m)
+        return float(len(self.labels) if self.weight is None else self.weight[self.labels].sum())
 
-    spread: Tensor
-    g: float
-    kappa: float
-    losses: Tensor
-    flips: Tensor
-    absorbed: Tensor
-
-
-def told(rows: Rows, at: Tensor) -> Told:
-    """All that logits and speeds tell at no further cost; ``at`` [q] are parts of the step."""
-    z, a, q = rows.logits, rows.speeds, rows.shares
-    if not len(z) or not z.shape[1]:
-        zero = math.nan if q is None or len(z) else 0.0
-        none = torch.zeros(len(z), dtype=torch.bool, device=z.device)
-        return Told(spreads(z, a), zero, zero, at * zero, none, none)
-    # Classes first: sums over a few classes are then sums of long rows, several times quicker.
-    spread, z, a = spreads(z, a), z.T.contiguous(), a.T.contiguous()
-    a = torch.where(z == -torch.inf, 0.0, a)
-    mass = torch.softmax(z, dim=0)
-    mean = (mass * a).sum(0)
-    variance = (mass * (a - mean).square()).sum(0)
-    flips = z.argmax(0) != (z + a).argmax(0)
-    if q is None:
-        blank = torch.full_like(at, torch.nan)
-        return Told(spread, math.nan, float(variance.sum()), blank, flips, torch.zeros_like(flips))
-    q = q.T.contiguous()
-    total = q.sum(0)
-    # The share of a class that is not there counts for nothing only where it is 0.
-    begun, slope = (torch.where(q == 0, 0.0, q * x).sum() for x in (z, a))
-    ends = [(total * (z + t * a).logsumexp(0)).sum() - begun - t * slope for t in at.tolist()]
-    losses = torch.stack(ends) if ends else at
-    others = mass.scatter(0, q.argmax(0, keepdim=True), 0.0).sum(0)
-    absorbed = ((q != 0).sum(0) == 1) & (others < rows.digits / 2)
-    g = float(torch.where(q == 0, 0.0, q * (a - mean)).sum())
-    return Told(spread, g, float((total * variance).sum()), losses, flips, absorbed)
+    def shares(self) -> Shares:
+        """The shares of all classes, and what a mean is divided by."""
+        return self.columns(0, self.k), self.norm

@@ -6,7 +6,7 @@ and the global generators come back as they were.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.utils import get_total_norm
 
-from explorer.maths.forward import jvp
+from explorer.maths.forward import dual
 from explorer.maths.names import nearest
 
 By = Literal["jvp", "secant"]
@@ -34,27 +35,49 @@ class Motion:
     by: By
 
 
+class Anatomy:
+    """A module's parts, looked up once: ``parameters`` by all names, ``first`` the first name for each, ``buffers``."""
+
+    def __init__(self, module: nn.Module):
+        self.module, self.modules = module, list(module.modules())
+        self.parameters = dict(module.named_parameters(remove_duplicate=False))
+        firsts: dict[int, str] = {}
+        self.first = {name: firsts.setdefault(id(p), name) for name, p in self.parameters.items()}
+        self.buffers = dict(module.named_buffers(remove_duplicate=False))
+
+    def __call__(self, inputs: Any, values: Named) -> Tensor:
+        """The logits where the parameters are ``values``, by first names."""
+        # What a module stores, it must write on copies, and on fresh ones for each call.
+        copies = {id(b): b.detach().clone() for b in self.buffers.values()}
+        whole = {name: values[first] for name, first in self.first.items()}
+        whole |= {name: copies[id(b)] for name, b in self.buffers.items()}
+        args, named = _arguments(inputs)
+        return logits_of(functional_call(self.module, whole, args, named, tie_weights=False))
+
+
 def motions(
-    module: nn.Module, inputs: Any, step: Named, at: Named | None, by: str, chunk: int
+    anatomy: Anatomy, inputs: Any, step: Named, size: float, at: Named | None, by: str, chunk: int
 ) -> Iterator[tuple[slice, Motion]]:
     """Motions of ``chunk`` inputs at a time, with their places.
 
-    ``at`` are the parameters to start from, the module's own unless given. Forward mode computes attention by its plain
-    formula; what has no forward mode at all is asked at both ends of the step instead, and says so.
+    ``size`` is the step's ``length``; ``at`` are parameters to start from in place of the module's own. Forward
+    mode computes attention by its plain formula; what has no forward mode at all is asked at both ends of the step
+    instead, and says so.
     """
-    base = dict(module.named_parameters()) if at is None else dict(at)
-    base = {name: value.detach() for name, value in base.items()}
+    base = {name: p.detach() for name, p in anatomy.parameters.items() if anatomy.first[name] == name}
+    if at is not None:
+        base |= {anatomy.first[name]: value.detach() for name, value in at.items()}
     count = batch_size(inputs)
-    if takes_batch_statistics(module):
-        chunk = max(1, count)  # parts of a batch have other statistics
+    if count > chunk and takes_batch_statistics(anatomy.modules):
+        chunk = count  # parts of a batch have other statistics
     ways = get_args(By)[get_args(By).index(nearest("by", by, get_args(By))) :]
     for start in range(0, count, chunk) if count else (0,):
         place = slice(start, min(start + chunk, count))
-        part = portion(inputs, place)
+        part = inputs if count <= chunk else portion(inputs, place)
         while True:
             try:
-                with quiet(module):
-                    found = _moved(module, part, base, step, ways[0])
+                with quiet(anatomy):
+                    found = _moved(anatomy, part, base, step, size, ways[0])
                 break
             except UNSEEN:
                 if len(ways) == 1:
@@ -63,32 +86,47 @@ def motions(
         yield place, found
 
 
-def _moved(module: nn.Module, inputs: Any, base: Named, step: Named, by: By) -> Motion:
-    def ask(moved: Named) -> Tensor:
-        # functional_call writes what a module stores; it must write on copies, and fresh ones for each call.
-        buffers = {name: value.detach().clone() for name, value in module.named_buffers()}
-        return logits_of(functional_call(module, {**base, **moved, **buffers}, *_arguments(inputs)))
-
+def _moved(ask: Anatomy, inputs: Any, base: Named, step: Named, size: float, by: By) -> Motion:
     if by == "secant":
-        begin, end = ask({}), ask({name: base[name] + value.to(base[name]) for name, value in step.items()})
+        begin = ask(inputs, base)
+        end = ask(
+            inputs, {**base, **{name: base[name] + value.to(base[name]) for name, value in step.items()}}
+        )
         return Motion(begin, end.double() - begin.double(), by)
-    if not any(bool(value.any()) for value in step.values()):
-        return Motion(begin := ask({}), torch.zeros_like(begin, dtype=torch.float64), by)
-    power = _power(step)
-    tangents = {name: torch.ldexp(value.double(), -power).to(base[name]) for name, value in step.items()}
+    if size == 0.0:
+        return Motion(begin := ask(inputs, base), torch.zeros_like(begin, dtype=torch.float64), by)
+    power, tangents = _in_range(step, base, size)
     names = list(tangents)
-    logits, speeds = jvp(
-        lambda *values: ask(dict(zip(names, values, strict=True))),
+    logits, speeds = dual(
+        lambda *values: ask(inputs, {**base, **dict(zip(names, values, strict=True))}),
         tuple(base[name] for name in names),
         tuple(tangents.values()),
     )
-    return Motion(logits, torch.ldexp(speeds.double(), power), by)
+    speeds = speeds.double()
+    return Motion(logits, torch.ldexp(speeds, torch.tensor(power)) if power else speeds, by)
 
 
-def _power(step: Named) -> Tensor:
-    """The power of two that brings the step's largest entry near 1: a JVP is linear, small types have little range."""
-    largest = max((float(value.abs().amax()) for value in step.values() if value.numel()), default=0.0)
-    return torch.tensor(math.frexp(largest)[1])
+def length(values: Iterable[Tensor]) -> float:
+    """Euclidean length of a step in parts: NaN or inf only if an entry is, 0 only if all are."""
+    parts = list(values)
+    short = float(get_total_norm(parts))
+    if math.isfinite(short) and short > 1e-15:
+        return short
+    # The parts' own type may not hold their squares.
+    return float(get_total_norm([part.double() for part in parts]))
+
+
+def _in_range(step: Named, base: Named, size: float) -> tuple[int, Named]:
+    """The step over a power of two that brings its length near 1, and that power; 0 where it is in range.
+
+    A JVP is linear, and types have little range: the smaller the type the less.
+    """
+    power = math.frexp(size)[1]
+    wide = all(value.dtype in (torch.float32, torch.float64) for value in base.values())
+    if wide and abs(power) < 24:
+        return 0, {name: value.to(base[name]) for name, value in step.items()}
+    by = torch.tensor(-power)
+    return power, {name: torch.ldexp(value.double(), by).to(base[name]) for name, value in step.items()}
 
 
 def logits_of(output: Any) -> Tensor:
@@ -142,30 +180,35 @@ def portion(inputs: Any, place: slice | Tensor) -> Any:
     return tuple(cut(x) for x in inputs) if isinstance(inputs, tuple | list) else cut(inputs)
 
 
-def takes_batch_statistics(module: nn.Module) -> bool:
+def takes_batch_statistics(modules: Iterable[nn.Module]) -> bool:
     """Whether samples of a batch see each other through a BatchNorm."""
     return any(
         isinstance(m, _NormBase)
-        and type(m).__name__.find("Instance") < 0
+        and "Instance" not in type(m).__name__
         and (m.training or m.running_mean is None)
-        for m in module.modules()
+        for m in modules
     )
 
 
 @contextmanager
-def quiet(module: nn.Module) -> Iterator[None]:
+def quiet(anatomy: Anatomy) -> Iterator[None]:
     """No dropout, no gradients, no fused encoder layers; the global generators and all modes as before at the end."""
-    modes = {m: m.training for m in module.modules()}
+    trained = [m for m in anatomy.modules if m.training and not isinstance(m, _NormBase)]
     fused = torch.backends.mha.get_fastpath_enabled()
-    devices = {p.device for p in module.parameters() if p.device.type == "cuda"}
-    with torch.random.fork_rng(devices=list(devices)), torch.no_grad():
+    devices = {p.device for p in anatomy.parameters.values() if p.is_cuda}
+    state, states = torch.get_rng_state(), {d: torch.cuda.get_rng_state(d) for d in devices}
+    with torch.no_grad():
         try:
             torch.backends.mha.set_fastpath_enabled(False)
-            for m in modes:
-                if not isinstance(m, _NormBase):
-                    m.training = False
+            for m in trained:
+                object.__setattr__(
+                    m, "training", False
+                )  # a module looks for parameters in all that it is given
             yield
         finally:
             torch.backends.mha.set_fastpath_enabled(fused)
-            for m, mode in modes.items():
-                m.training = mode
+            torch.set_rng_state(state)
+            for device, before in states.items():
+                torch.cuda.set_rng_state(before, device)
+            for m in trained:
+                object.__setattr__(m, "training", True)

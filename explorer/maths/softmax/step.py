@@ -10,7 +10,7 @@ Source: Sao 2026, arXiv:2603.13552 (r). Where we differ: the certificate, and r 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from explorer.maths.names import nearest
 from explorer.maths.softmax.radius import Radius, radius
-from explorer.maths.softmax.rows import Head, Loss, Told, told
-from explorer.maths.softmax.speeds import Motion, Named, batch_size, motions
+from explorer.maths.softmax.rows import Head, Loss, Rows
+from explorer.maths.softmax.speeds import Anatomy, Motion, Named, batch_size, length, motions
+from explorer.maths.softmax.told import Mean, Settled, Told
 
 CHUNK = 1024
 """Inputs asked at once."""
@@ -42,28 +43,47 @@ class StepRadius:
     """A step in units of its radii; rows are samples, or positions of a sequence, that the loss counts. Float64.
 
     ``r`` [m] largest predicted change of a logit difference over pi (a soft cap's poles may raise it); ``places`` [m]
-    positions of the rows in the module's output, classes apart. ``g``, ``kappa``: minus the slope of the mean loss and
-    the bend that the softmax gives it, both for one whole step; without targets g is NaN and kappa that of the mean
-    ``log sum exp``. ``losses`` [q] of the linearised logits at the parts ``at`` [q] of the step.
-    ``flips`` [m] whether linear logits change the top class by the end; ``absorbed`` the share of rows whose label has
-    probability 1 in their own type, where g and r are 0 although nothing is safe. ``status`` is ok, no rows, NaN,
-    infinite or not applicable, and ``text`` its sentence. ``by`` says how the speeds were found,
-    ``per_input`` how many positions an input has.
+    positions of the rows in the module's output, classes apart; ``at`` [q] the parts of the step that ``losses`` are
+    told at. ``status`` is ok, no rows, NaN, infinite or not applicable, and ``text`` its sentence. ``by`` says how the
+    speeds were found, ``per_input`` how many positions an input has. All else is worked out when first read.
     """
 
     r: Tensor
     places: Tensor
-    g: float
-    kappa: float
     at: Tensor
-    losses: Tensor
-    flips: Tensor
-    absorbed: float
     status: str
     by: str
     per_input: int
     logits: Tensor | None
     speeds: Tensor | None
+    told: Mean | Settled = field(repr=False)
+
+    @property
+    def g(self) -> float:
+        """Minus the slope of the mean loss, for one whole step; NaN without targets."""
+        return self.told.g
+
+    @property
+    def kappa(self) -> float:
+        """The bend that the softmax gives the mean loss, for one whole step (without targets: the mean of it)."""
+        return self.told.kappa
+
+    @property
+    def losses(self) -> Tensor:
+        """Mean loss [q] of the linearised logits at the parts ``at`` of the step; NaN without targets."""
+        return self.told.losses
+
+    @property
+    def flips(self) -> Tensor:
+        """Whether [m] linear logits change the top class by the end of the step."""
+        return self.told.flips
+
+    @cached_property
+    def absorbed(self) -> float:
+        """The share of rows whose label has probability 1 in their own type: g and r are 0, nothing is safe."""
+        if len(self.r):
+            return float(self.told.absorbed.double().mean())
+        return 0.0 if self.status == "no rows" else math.nan
 
     @property
     def text(self) -> str:
@@ -89,13 +109,17 @@ class StepRadius:
         """The r that ``part`` of the rows stay within, between rows linear; NaN if any is NaN."""
         if not len(self.r):
             return 0.0 if self.status == "no rows" else math.nan
-        if bool(self.r.isnan().any()):
+        if self.status == "NaN":
             return math.nan
-        ranked, spot = self.r.sort().values, part * (len(self.r) - 1)
-        low, high = float(ranked[math.floor(spot)]), float(ranked[math.ceil(spot)])
-        return (
-            low if low == high or spot == math.floor(spot) else low + (spot - math.floor(spot)) * (high - low)
-        )
+        spot = part * (len(self.r) - 1)
+        low, high = self._ranked[math.floor(spot)], self._ranked[math.ceil(spot)]
+        # Not low + 0 * (high - low): that makes a NaN of two infinities.
+        share = spot - math.floor(spot)
+        return low if low == high or share == 0 else low + share * (high - low)
+
+    @cached_property
+    def _ranked(self) -> list[float]:
+        return self.r.sort().values.tolist()
 
     @property
     def rho(self) -> float:
@@ -167,89 +191,92 @@ def step_radius(
     Raises:
         ValueError: for a displacement, targets or options that do not fit.
     """
-    step = _checked_step(module, displacement)
+    anatomy = Anatomy(module)
+    step = _checked_step(anatomy, displacement)
     parts = torch.tensor(list(at), dtype=torch.float64)
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
         raise ValueError(f"`chunk` must be a whole number of at least 1; got {chunk!r}")
     if loss is not None and not isinstance(loss, Loss):
         return _empty("not applicable", parts)
     head = Head(loss or nn.CrossEntropyLoss(), temperature, soft_cap, class_dim)
-    if not all(bool(value.isfinite().all()) for value in step.values()):
+    size = length(step.values())
+    if not math.isfinite(size):
         return _empty("NaN", parts)
     _check_targets(inputs, targets)
     tally = _Tally(head, parts)
-    for place, motion in motions(module, inputs, step, start, by, chunk):
+    for place, motion in motions(anatomy, inputs, step, size, start, by, chunk):
         tally.add(motion, place, targets)
     return tally.record()
 
 
 class _Tally:
-    """What the chunks of a batch add up to."""
+    """The chunks of a batch: with their rows while these are few, else what they tell."""
 
     def __init__(self, head: Head, at: Tensor):
         self.head, self.at, self.by = head, at, ""
-        self.parts: list[tuple[Tensor, ...]] = []
-        self.sums: list[tuple[Told, float]] = []
+        self.rows: list[Rows] = []
+        self.told: list[Told | Settled] = []
+        self.r: list[Tensor] = []
+        self.places: list[Tensor] = []
         self.positions = self.numbers = self.inputs = 0
 
     def add(self, motion: Motion, place: slice, targets: Tensor | None) -> None:
         rows = self.head.rows(motion.logits, motion.speeds, None if targets is None else targets[place])
-        one = told(rows, self.at.to(rows.logits))
-        r = torch.maximum(one.spread / math.pi, 1.0 / rows.poles)
-        self.parts.append(
-            (r, rows.places + self.positions, one.flips, one.absorbed, rows.logits, rows.speeds)
-        )
-        self.sums.append((one, rows.norm))
+        self.r.append(rows.r)
+        self.places.append(rows.places + self.positions if self.positions else rows.places)
         self.positions += self.head.positions(motion.logits)
         self.numbers += rows.logits.numel()
         self.inputs += place.stop - place.start
         self.by = motion.by
+        self.rows.append(rows)
+        self.told.append(Told(rows, self.at.to(rows.logits)))
         if self.numbers > KEPT:
-            self.parts = [(*part[:4], part[4][:0], part[5][:0]) for part in self.parts]
+            self.told = [part.settled() if isinstance(part, Told) else part for part in self.told]
+            self.rows.clear()
 
     def record(self) -> StepRadius:
-        r, places, flips, absorbed, logits, speeds = (
-            torch.cat([part[i] for part in self.parts]).cpu() for i in range(6)
-        )
-        norm = 1.0 if self.head.loss.reduction == "sum" else sum(norm for _, norm in self.sums)
-        norm = norm or math.nan
+        r, places = _one(self.r), _one(self.places)
         kept = self.numbers <= KEPT
-        status = "NaN" if bool(r.isnan().any()) else "infinite" if bool(r.isinf().any()) else "ok"
         return StepRadius(
             r=r,
             places=places,
-            g=sum(one.g for one, _ in self.sums) / norm,
-            kappa=sum(one.kappa for one, _ in self.sums) / norm,
             at=self.at,
-            losses=sum((one.losses.cpu() for one, _ in self.sums), torch.zeros_like(self.at)) / norm,
-            flips=flips,
-            absorbed=float(absorbed.double().mean()) if len(r) else 0.0,
-            status=status if len(r) else "no rows",
+            status=_status(r),
             by=self.by,
             per_input=max(1, self.positions // max(1, self.inputs)),
-            logits=logits if kept else None,
-            speeds=speeds if kept else None,
+            logits=_one([rows.logits for rows in self.rows]) if kept else None,
+            speeds=_one([rows.speeds for rows in self.rows]) if kept else None,
+            told=Mean(self.told, self.head.loss.reduction == "sum"),
         )
 
 
-def _checked_step(module: nn.Module, displacement: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The step by the module's own names; a tied weight has several and moves once.
+def _status(r: Tensor) -> str:
+    if not len(r):
+        return "no rows"
+    top = float(r.amax())  # a NaN is the largest
+    return "NaN" if math.isnan(top) else "infinite" if math.isinf(top) else "ok"
+
+
+def _one(parts: list[Tensor]) -> Tensor:
+    """Parts of a batch as one tensor of the CPU."""
+    return (parts[0] if len(parts) == 1 else torch.cat(parts)).cpu()
+
+
+def _checked_step(anatomy: Anatomy, displacement: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The step by the first of each parameter's names; a tied weight has several and moves once.
 
     Raises:
         ValueError: for a name or shape that is not the module's.
     """
-    names = {
-        id(value): name for name, value in reversed(list(module.named_parameters(remove_duplicate=False)))
-    }
-    known = dict(module.named_parameters(remove_duplicate=False))
     step = {}
     for name, value in displacement.items():
-        own = known[nearest("displacement", name, known)]
+        known = name if name in anatomy.parameters else nearest("displacement", name, anatomy.parameters)
+        own = anatomy.parameters[known]
         if value.shape != own.shape:
             raise ValueError(
                 f"`displacement` of {name!r} must be {list(own.shape)} like the parameter; got {list(value.shape)}"
             )
-        step[names[id(own)]] = value.detach()
+        step[anatomy.first[known]] = value.detach()
     return step
 
 
@@ -261,8 +288,7 @@ def _check_targets(inputs: Any, targets: Tensor | None) -> None:
 
 
 def _empty(status: str, at: Tensor) -> StepRadius:
-    none, blank = torch.zeros(0, dtype=torch.float64), torch.full_like(at, math.nan)
+    none, nan = torch.zeros(0, dtype=torch.float64), math.nan
     few = none.long()
-    return StepRadius(
-        none, few, math.nan, math.nan, at, blank, few.bool(), math.nan, status, "", 1, None, None
-    )
+    blank = Settled(nan, nan, torch.full_like(at, nan), few.bool(), few.bool(), nan)
+    return StepRadius(none, few, at, status, "", 1, None, None, blank)

@@ -39,9 +39,9 @@ def spreads(logits: Tensor, speeds: Tensor) -> Tensor:
     row with no class, with a NaN, or with a logit of +inf.
     """
     logits, speeds = logits.double(), speeds.double()
-    there = logits != -torch.inf
     if speeds.shape[1] == 0:
         return speeds.new_full((len(speeds),), torch.nan)
+    there = logits != -torch.inf
     high = torch.where(there, speeds, -torch.inf).amax(1)
     low = torch.where(there, speeds, torch.inf).amin(1)
     infinite = (there & speeds.isinf()).any(1)
