@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-BENCHMARKS = ("loop", "start", "stage", "curvature")
+BENCHMARKS = ("loop", "start", "stage", "curvature", "students")
 
 
 def main(names: list[str]) -> None:
