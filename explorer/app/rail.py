@@ -9,7 +9,7 @@ import panel as pn
 import param
 
 from explorer.app.visit import Visit
-from explorer.labs.controls import Choice, Control, Seed, Slider
+from explorer.labs.controls import Action, Chips, Choice, Control, Seed, Slider
 
 FOLDER = Path(__file__).parent / "browser"
 
@@ -55,6 +55,12 @@ def _control(visit: Visit, name: str, control: Control, values: Mapping[str, Any
             options = visit.lab.options(dict(values), name, visit.shelf)
             return said | {"kind": "choice", "options": _grouped(options)}
         case Slider():
+        case Chips():
+            options = visit.lab.options(dict(values), name, visit.shelf)
+            bounds = {"most": control.most, "fewest": control.fewest}
+            return said | bounds | {"kind": "chips", "options": _grouped(options)}
+        case Action():
+            return said | {"kind": "action", "label": control.label, "label_on": control.label_on}
             bounds = {part: getattr(control, part) for part in ("lo", "hi", "step", "log", "unit")}
             return said | bounds | {"kind": "slider"}
         case Seed():

@@ -11,11 +11,11 @@ from weakref import WeakValueDictionary
 from explorer.app.asks import asked_of, is_finite
 from explorer.labs import LABS
 from explorer.labs.base import AbstractLab
-from explorer.labs.controls import Seed
-from explorer.labs.gate import Gate
+from explorer.labs.controls import Chips, Seed
+from explorer.labs.gate import BATCH, INTERACTIVE, Gate
 from explorer.labs.kept import content_key
 from explorer.labs.known import Trajectory, nearest
-from explorer.labs.scene import Begin, Done, Event, Projector, Status
+from explorer.labs.scene import Begin, Done, Event, Moved, Projector, Status
 from explorer.labs.shelf import PREFIX, Shelf
 from explorer.labs.strokes import points_of
 from explorer.labs.url import carried, link_of, opened
@@ -83,7 +83,15 @@ class Visit:
         self.is_opened = False
         state, lab, shelf, device = self.state, self.lab, self.shelf, self.device
         self.show(Status("running", "starting"))
-        self.gate.ask(self.id, self.key, lambda stop: lab.events(state, shelf, device, stop), self.show)
+        is_batch = lab.is_batch(state)
+        self.gate.ask(
+            self.id,
+            f"{self.id} {self.key}" if is_batch else self.key,
+            lambda stop: lab.events(state, shelf, device, stop),
+            self.show,
+            lane=BATCH if is_batch else INTERACTIVE,
+            keep=not is_batch,
+        )
 
     def _drop_launches(self) -> None:
         for place in range(LAUNCHES_AT_ONCE):
@@ -96,6 +104,8 @@ class Visit:
                 event = Begin({**spec, "rest": self.share})
             case Status():
                 self.status = event
+            case Moved(changes):
+                self.state = self.lab.built(vars(self.state) | changes, self.shelf)
         self.projector.show(event)
         self.news()
 
@@ -117,7 +127,8 @@ class Visit:
 
     def choose(self, name: str, value: object) -> None:
         """One choice; refused with a sentence where it cannot be."""
-        if isinstance(value, str) and value.startswith(PREFIX):
+        is_plain = not isinstance(self.lab.controls.get(name), Chips)  # the lab itself looks at each of several
+        if is_plain and isinstance(value, str) and value.startswith(PREFIX):
             nearest(name, value, self.lab.options(vars(self.state), name, self.shelf))
         self._settle(self.lab.changed(self.state, name, value, self.shelf))
 
@@ -258,6 +269,8 @@ def _is_offered(layer: str, spec: Mapping[str, Any]) -> bool:
     """Whether a picture has a layer: pictures have no points, one pane no pairs."""
     if spec.get("images"):
         return layer == "clean"
+    if spec.get("still"):  # a map with marks on it
+        return layer == "map" and bool(spec.get("heat"))
     if layer == "map":
         return bool(spec.get("heat"))
     return layer != "pairs" or len(spec.get("panes", ())) > 1

@@ -3,8 +3,9 @@
 from explorer.labs.base import AbstractLab
 from explorer.labs.curvature import CurvatureLab
 from explorer.labs.scrub import ScrubLab
+from explorer.labs.students import StudentsLab
 
-LABS: dict[str, AbstractLab] = {lab.name: lab for lab in (ScrubLab(), CurvatureLab())}
+LABS: dict[str, AbstractLab] = {lab.name: lab for lab in (ScrubLab(), CurvatureLab(), StudentsLab())}
 """Every lab by its key, in the order of the page's tabs."""
 
 __all__ = ["LABS", "AbstractLab"]

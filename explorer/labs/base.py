@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from explorer.labs.controls import Choice, Control, check_texts, controls_of
+from explorer.labs.controls import Chips, Choice, Control, check_texts, controls_of
 from explorer.labs.scene import Event
 from explorer.labs.shelf import Shelf
 from explorer.maths.trajectory import Trajectory
@@ -65,6 +65,7 @@ class AbstractLab(ABC, Generic[S]):
 
     def built(self, values: dict[str, Any], shelf: Shelf, just: str = "") -> S:
         """The checked state of values; those that follow from ``just`` changed are settled first."""
+        values = dict(values)
         unknown = set(values) - set(self.controls)
         if unknown:
             raise ValueError(
@@ -74,7 +75,9 @@ class AbstractLab(ABC, Generic[S]):
         if just:
             # The choice itself is held to its bounds before anything is derived from it.
             control = self.controls[just]
-            if not (isinstance(control, Choice) and values[just] in self.options(values, just, shelf)):
+            if isinstance(control, Chips):
+                values[just] = control.among(just, values[just], self.options(values, just, shelf))
+            elif not (isinstance(control, Choice) and values[just] in self.options(values, just, shelf)):
                 control.checked(just, values[just], values)
             values = self.settled(values, just)
         return self.State(**values)
@@ -86,7 +89,7 @@ class AbstractLab(ABC, Generic[S]):
     def options(self, values: dict[str, Any], name: str, shelf: Shelf) -> dict[str, str]:
         """Key -> label of what a choice offers now, the visitor's own things included."""
         control = self.controls[name]
-        if not isinstance(control, Choice):
+        if not isinstance(control, Choice | Chips):
             raise ValueError(f"{name!r} is no choice")
         own = [shelf.labels(kind) for kind in self.own.get(name, ())]
         return dict(control.options(values)) | {key: label for labels in own for key, label in labels.items()}
@@ -117,6 +120,10 @@ class AbstractLab(ABC, Generic[S]):
     @abstractmethod
     def key(self, state: S, shelf: Shelf) -> str:
         """What the result depends on beside the code: state and the content of every artifact."""
+
+    def is_batch(self, state: S) -> bool:
+        """Whether the computation is long and of one visitor alone: it then waits in a lane of its own, is not kept."""
+        return False
 
     @abstractmethod
     def recipe(self, state: S) -> str:

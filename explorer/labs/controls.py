@@ -42,6 +42,41 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Chips:
+    """Up to ``most`` of several names, at least ``fewest``: one text, the names as they were chosen, with commas."""
+
+    label: str
+    options: Options
+    most: int = 3
+    fewest: int = 0
+    group: str = "how"
+    hint: str = ""
+    more: bool = False
+    shown: Shown = always
+
+    def checked(self, name: str, value: object, values: Values) -> str:
+        """The value itself, or a sentence with the nearest options or the most that there may be."""
+        return self.among(name, value, self.options(values))
+
+    def among(self, name: str, value: object, options: Mapping[str, str]) -> str:
+        """The value itself, where all of its names are among ``options``; else a sentence."""
+        chosen = chosen_in(value)
+        for each in chosen:
+            nearest(name, each, options)
+        if not self.fewest <= len(chosen) <= self.most or len(set(chosen)) < len(chosen):
+            raise ValueError(
+                f"`{name}` must be {self.fewest} to {self.most} different names; got {len(chosen)}: "
+                f"{', '.join(chosen)[:80]}"
+            )
+        return ",".join(chosen)
+
+
+def chosen_in(value: object) -> list[str]:
+    """The names in the value of chips, or the one name of a choice."""
+    return [each for each in str(value).split(",") if each]
+
+
+@dataclass(frozen=True)
 class Slider:
     """A number in [lo, hi] on a step; ``log`` spaces the slider by ratio."""
 
@@ -106,7 +141,23 @@ class Switch:
         return value
 
 
-Control = Choice | Slider | Seed | Switch
+@dataclass(frozen=True)
+class Action:
+    """Work that goes on while this is on: a button, with its words for either case. No link carries it."""
+
+    label: str
+    label_on: str
+    group: str = "how"
+    hint: str = ""
+    more: bool = False
+    shown: Shown = always
+
+    def checked(self, name: str, value: object, values: Values) -> bool:
+        """The value itself, or a sentence."""
+        return Switch(self.label).checked(name, value, values)
+
+
+Control = Choice | Chips | Slider | Seed | Switch | Action
 
 
 def controls_of(state: type) -> dict[str, Control]:
@@ -118,5 +169,5 @@ def controls_of(state: type) -> dict[str, Control]:
 def check_texts(state: type, values: Values) -> None:
     """Names must be text before any option is derived from them. Raises ValueError naming the first that is not."""
     for name, control in controls_of(state).items():
-        if isinstance(control, Choice) and not isinstance(values[name], str):
+        if isinstance(control, Choice | Chips) and not isinstance(values[name], str):
             raise ValueError(f"`{name}` must be one of the known names; got {str(values[name])[:40]!r}")

@@ -84,7 +84,14 @@ class Done:
     footer: str
 
 
-Event = Begin | Amend | Block | Launched | Charts | Status | Done
+@dataclass(frozen=True)
+class Moved:
+    """What the run itself changed in the state: its picture is the one that is shown, and is not computed again."""
+
+    changes: dict[str, Any]
+
+
+Event = Begin | Amend | Block | Launched | Charts | Status | Done | Moved
 
 
 class Screen(Protocol):

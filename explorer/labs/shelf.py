@@ -6,25 +6,30 @@ id opens for nobody else, and says so.
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 from explorer.maths.fields import AbstractField
+from explorer.maths.students import AbstractFlowMap
 from explorer.maths.targets import AbstractTarget, drawn
 from explorer.maths.trajectory import Trajectory, digest
 
 PREFIX = "own:"
 RUN_PREFIX = "own:run-"
 KEPT = 16
-"""Targets, fields and runs of one visitor that are kept; the oldest goes first."""
+"""Targets, fields, students and runs of one visitor that are kept; the oldest goes first."""
+UNFINISHED = 4
+"""Pieces of work of one visitor that can be gone on with."""
 
 
 class Shelf:
-    """One visitor's own fields, targets and runs."""
+    """One visitor's own fields, targets, students and runs."""
 
     def __init__(self) -> None:
         self._held: dict[str, tuple[str, object]] = {}
+        self._unfinished: dict[str, Any] = {}
 
     def put_points(self, points: Sequence[Sequence[float]]) -> str:
         """Keep drawn points [m, 2] as a target; its content id."""
@@ -46,6 +51,32 @@ class Shelf:
         return self._put(
             RUN_PREFIX + digest({"times": run.times, "states": run.states}, about)[:16], label, run
         )
+
+    def put_student(self, student: AbstractFlowMap, label: str = "Your student") -> str:
+        """Keep a student; its content id."""
+        return self._put(PREFIX + _identity(student), label, student)
+
+    def student(self, key: str) -> AbstractFlowMap:
+        """The student of an id. Raises ValueError when this visitor has none."""
+        thing = self._get(key)
+        if not isinstance(thing, AbstractFlowMap):
+            raise ValueError(f"{key} is no student; choose one of those that are shown")
+        return thing
+
+    def unfinished(self, key: str) -> Any:
+        """The work that was begun under a name, or None."""
+        return self._unfinished.get(key)
+
+    def keep_unfinished(self, key: str, work: Any) -> None:
+        """Keep work that can be gone on with, in place of what has waited the longest."""
+        self._unfinished.pop(key, None)
+        self._unfinished[key] = work
+        while len(self._unfinished) > UNFINISHED:
+            self._unfinished.pop(next(iter(self._unfinished)))
+
+    def forget(self, key: str) -> None:
+        """Work that cannot be gone on with."""
+        self._unfinished.pop(key, None)
 
     def _put(self, key: str, label: str, thing: object) -> str:
         self._held.pop(key, None)
@@ -88,13 +119,13 @@ class Shelf:
 def _identity(thing: object) -> str:
     """sha256 of what a thing computes with: its tensors, or its own identity where it has none."""
     total = hashlib.sha256(type(thing).__name__.encode())
-    module = getattr(thing, "module", None)
+    module = getattr(thing, "module", None) or getattr(thing, "network", None)
     if isinstance(module, nn.Module):
         for name, value in sorted(module.state_dict().items()):
             total.update(
                 name.encode()
                 + value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
             )
-        total.update(f"{thing.path} {thing.predicts}".encode())  # type: ignore[attr-defined] # a NetworkField
+        total.update(f"{thing.path} {getattr(thing, 'predicts', '')}".encode())  # type: ignore[attr-defined] # a field or a student
     total.update(str(id(thing)).encode())
     return total.hexdigest()[:16]

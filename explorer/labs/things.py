@@ -15,9 +15,10 @@ from explorer.labs.shelf import Shelf
 from explorer.maths.fields import AbstractField
 from explorer.maths.names import nearest
 from explorer.maths.paths import PATHS
+from explorer.maths.students import AbstractFlowMap
 from explorer.maths.targets import TARGETS, AbstractTarget, as_target
 from explorer.maths.trajectory import Trajectory
-from explorer.models.zoo import CATALOGUE
+from explorer.models.zoo import CATALOGUE, STUDENT_CATALOGUE, is_student
 
 
 def state_of(lab: AbstractLab, shelf: Shelf, things: Sequence[object], choices: Mapping[str, Any]) -> Any:
@@ -29,7 +30,8 @@ def state_of(lab: AbstractLab, shelf: Shelf, things: Sequence[object], choices: 
     Raises:
         ValueError: one sentence, for a thing that cannot be shown or a choice that is not there.
     """
-    choices = {**_beside(lab, things[1:]), **choices}
+    things, students = _students(lab, shelf, things)
+    choices = {**students, **_beside(lab, things[1:]), **choices}
     for name in choices:
         if name not in lab.controls:
             nearest("choice", name, lab.controls)
@@ -42,6 +44,34 @@ def state_of(lab: AbstractLab, shelf: Shelf, things: Sequence[object], choices: 
     elif thing is not None:
         state = _settled(lab, shelf, _named(lab, shelf, thing, choices.pop("target", None)))
     return None if state is None else _chosen(lab, shelf, state, choices)
+
+
+def _students(
+    lab: AbstractLab, shelf: Shelf, things: Sequence[object]
+) -> tuple[Sequence[object], dict[str, Any]]:
+    """The things that are no students, and the choices that show those that are, where the lab shows students."""
+    if "students" not in lab.controls:
+        return things, {}
+    found = [thing for thing in things if _is_student(thing)]
+    if not found:
+        return things, {}
+    homes = list(dict.fromkeys(thing.partition("/")[0] for thing in found if isinstance(thing, str)))
+    if len(homes) > 1:
+        raise ValueError(
+            f"students side by side must be of one target; got {', '.join(homes)}; show them one by one"
+        )
+    keys = [
+        thing.partition("/")[2] if isinstance(thing, str) else str(key_of(thing, shelf)) for thing in found
+    ]
+    target = {"target": homes[0]} if homes else {}
+    return [thing for thing in things if not _is_student(thing)], {"students": ",".join(keys)} | target
+
+
+def _is_student(thing: object) -> bool:
+    known = STUDENT_CATALOGUE | CATALOGUE
+    return isinstance(thing, AbstractFlowMap) or (
+        isinstance(thing, str) and thing in known and is_student(known[thing])
+    )
 
 
 def _beside(lab: AbstractLab, others: Sequence[object]) -> dict[str, Any]:
@@ -93,6 +123,10 @@ def key_of(thing: object, shelf: Shelf) -> object:
             return shelf.put_field(thing)
         case Trajectory():
             return shelf.put_run(thing)
+        case AbstractFlowMap():
+            return shelf.put_student(thing)
+        case list() | tuple():
+            return ",".join(str(key_of(each, shelf)) for each in thing)
     return thing
 
 
@@ -107,11 +141,27 @@ def _settled(lab: AbstractLab, shelf: Shelf, named: dict[str, Any]) -> Any:
     """A newcomer's state with ``named`` in it, and what follows from that; a field stands alone."""
     if "model" in named and "model" not in lab.controls:
         raise ValueError(f"the {lab.label} lab asks no model; give a target")
+    named = _of_path(lab, named)
     values = vars(lab.initial()) | named
+    if named.get("target") == NO_TARGET and NO_TARGET not in lab.options(values, "target", shelf):
+        example = called(lab, 'field, target="two_moons"')
+        raise ValueError(f"the {lab.label} lab holds samples against their data; name that, as in {example}")
     if "model" in named:
         values |= lab.alone
     state = lab.built(values, shelf, just="model" if "model" in named else "target")
     return lab.built(vars(state) | named, shelf)
+
+
+def _of_path(lab: AbstractLab, named: dict[str, Any]) -> dict[str, Any]:
+    """Without the path, where the lab knows the linear one alone."""
+    if "path" in lab.controls or "path" not in named:
+        return named
+    if named["path"] != "linear":
+        raise ValueError(
+            f"the {lab.label} lab is on the linear path, and this field is on {named['path']!r}; give one that was "
+            "trained on the linear path"
+        )
+    return {name: value for name, value in named.items() if name != "path"}
 
 
 def _named(lab: AbstractLab, shelf: Shelf, thing: object, target: object) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from explorer.labs.base import AbstractLab
-from explorer.labs.controls import Choice, Seed, Slider, Switch
+from explorer.labs.controls import Action, Chips, Choice, Seed, Slider, Switch, chosen_in
 from explorer.labs.shelf import PREFIX, Shelf
 
 VERSION = 1
@@ -37,10 +37,13 @@ def link_of(lab: AbstractLab, state: Any, share: float | None = None) -> str:
     """The query that opens ``state`` with the cursor at ``share``, without its question mark."""
     start = vars(lab.initial())
     texts = {"v": str(VERSION), "lab": lab.name}
-    texts |= {name: _text(value) for name, value in vars(state).items() if value != start[name]}
+    known = {name for name, control in lab.controls.items() if not isinstance(control, Action)}
+    texts |= {
+        name: _text(value) for name, value in vars(state).items() if value != start[name] and name in known
+    }
     if share is not None:
         texts[SHARE] = f"{share:.3f}".rstrip("0").rstrip(".")
-    return urlencode(texts, safe="/:")
+    return urlencode(texts, safe="/:,")
 
 
 def opened(lab: AbstractLab, query: str, shelf: Shelf) -> Opened:
@@ -75,11 +78,21 @@ def carried(lab: AbstractLab, state: Any, other: AbstractLab, shelf: Shelf) -> A
         if here is None or here.label != control.label:
             continue
         value = getattr(state, name)
-        is_strange = str(value).startswith(PREFIX) and value not in other.options(vars(new), name, shelf)
-        if not is_strange and value not in (getattr(start, name), getattr(new, name)):
+        if not _is_strange(other, name, str(value), shelf) and value not in (
+            getattr(start, name),
+            getattr(new, name),
+        ):
             with suppress(ValueError):
                 new = other.changed(new, name, value, shelf)
     return new
+
+
+def _is_strange(lab: AbstractLab, name: str, text: str, shelf: Shelf) -> bool:
+    """Whether a value names things of another visitor."""
+    own = [each for each in chosen_in(text) if each.startswith(PREFIX)]
+    if not own or not isinstance(lab.controls[name], Choice | Chips):
+        return False
+    return not set(own) <= set(lab.options(vars(lab.initial()), name, shelf))
 
 
 def _of_this_version(texts: dict[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -107,7 +120,9 @@ def _values(lab: AbstractLab, texts: Mapping[str, str], shelf: Shelf, notes: lis
     for name, text in texts.items():
         if name not in lab.controls:
             notes.append(f"this link names {name[:30]!r}, which is not known here")
-        elif text.startswith(PREFIX) and text not in lab.options(vars(lab.initial()), name, shelf):
+        elif isinstance(lab.controls[name], Action):
+            notes.append(f"what {name[:30]!r} starts is started by hand, never by a link")
+        elif _is_strange(lab, name, text, shelf):
             notes.append(
                 f"the {name} of this link was drawn or loaded by another visitor and cannot be shared"
             )
@@ -138,6 +153,8 @@ def _read(control: Any, text: str) -> Any:
     match control:
         case Choice():
             return text[:80]
+        case Chips():
+            return text[:240]
         case Switch():
             return {"1": True, "0": False}.get(text)
         case Slider() if not control.whole:

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from explorer.labs.known import Trajectory, write_atomically
-from explorer.labs.scene import Done, Event, Projector, Status
+from explorer.labs.scene import Done, Event, Moved, Projector, Status
 from explorer.labs.things import called
 from explorer.stage import Feed, Stage, to_html
 from explorer.stage.feed import new_run_id
@@ -161,6 +161,9 @@ class Cell(widgets.VBox):
     def _show(self, event: Event) -> None:
         with self._screen:
             self._projector.show(event)
+            if isinstance(event, Moved) and self._live is not None:
+                self._live.move(event.changes)
+                self._note("")
             if isinstance(event, Status):
                 self._line = event.text
             if isinstance(event, Done):

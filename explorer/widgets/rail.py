@@ -9,7 +9,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from explorer.labs.controls import Choice, Control, Seed, Slider
+from explorer.labs.controls import Action, Chips, Choice, Control, Seed, Slider
+from explorer.widgets.chips import ActionButton, ChipRow
 from explorer.widgets.desk import Desk
 
 STOPS = 120
@@ -39,6 +40,10 @@ class Rail(widgets.VBox):
         about = {"description": label, "tooltip": _hint(control)}
         if isinstance(control, Choice):
             shown: Any = widgets.Dropdown(**about)
+        elif isinstance(control, Chips):
+            shown = ChipRow(control, label, _hint(control))
+        elif isinstance(control, Action):
+            shown = ActionButton(control, _hint(control))
         elif isinstance(control, Slider):
             shown = widgets.SelectionSlider(options=[control.lo], continuous_update=False, **about)
         elif isinstance(control, Seed):
@@ -81,7 +86,7 @@ class Rail(widgets.VBox):
 
     def _fill(self, name: str, control: Control) -> None:
         shown, value = self.input(name), self._desk.value(self._state, name)
-        if isinstance(control, Choice):
+        if isinstance(control, Choice | Chips):
             options = self._desk.options(self._state, name)
             _offer(shown, tuple((_label(key, words), key) for key, words in options.items()))
         elif isinstance(control, Slider):

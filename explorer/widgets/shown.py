@@ -21,6 +21,10 @@ class Live:
         before, self.state = self.state, self.desk.changed(self.state, name, value)
         return self.state != before
 
+    def move(self, changes: dict[str, Any]) -> None:
+        """Take what a run changed in the state that it shows."""
+        self.state = self.lab.built(vars(self.state) | changes, self.desk.shelf)
+
     def make(self) -> Make:
         """What computes the state as it is now."""
         lab, state, shelf, device = self.desk.lab, self.state, self.desk.shelf, self.device

@@ -1,4 +1,4 @@
-// One control each: a menu, a slider with its number, a seed. Drawn with the browser's own elements.
+// One control each: a menu, chips, a slider with its number, a seed, a button. Drawn with the browser's own elements.
 
 const SVG = "http://www.w3.org/2000/svg";
 const CHEVRON = "M0.8 0.8 L4.5 4.8 L8.2 0.8";
@@ -80,6 +80,64 @@ class Choice {
       if (label) home.label = label;
       for (const [key, words] of options) make("option", "", home, words).value = key;
     }
+  }
+}
+
+// Several of several, in the order of choice; what is chosen wears the colour that it has on the stage.
+class Chips {
+  constructor(rail, control) {
+    this.rail = rail;
+    this.asked = control.name;
+    this.root = make("div", "control many");
+    this.name = make("span", "name", this.root);
+    this.row = make("div", "chips", this.root);
+    this.root.setAttribute("role", "group");
+  }
+
+  set({ label, spoken, hint, options, value, most, fewest }) {
+    Object.assign(this, { most, fewest, chosen: value.split(",").filter(Boolean) });
+    this.name.textContent = label;
+    this.name.dataset.hint = hint;
+    this.root.setAttribute("aria-label", spoken);
+    const entries = options.flatMap((group) => group.options);
+    const text = JSON.stringify(entries);
+    if (text !== this.text) this.row.replaceChildren(...entries.map(([key, words]) => this.chip(key, words)));
+    this.text = text;
+    for (const node of this.row.children) {
+      const place = this.chosen.indexOf(node.value);
+      node.setAttribute("aria-pressed", String(place >= 0));
+      node.dataset.place = place >= 0 ? place : "";
+      node.disabled = place >= 0 ? this.chosen.length <= fewest : false;
+      node.dataset.hint = place < 0 && this.chosen.length >= most ? `takes the place of the last one: ${most} at most` : "";
+    }
+  }
+
+  chip(key, words) {
+    const node = make("button", "chip", null, words);
+    node.type = "button";
+    node.value = key;
+    node.addEventListener("click", () => {
+      const without = this.chosen.filter((each) => each !== key);
+      const next = without.length < this.chosen.length ? without : [...without.slice(0, this.most - 1), key];
+      this.rail.choose(this.asked, next.join());
+    });
+    return node;
+  }
+}
+
+// A button for work that goes on until it is pressed again or done.
+class Action {
+  constructor(rail, control) {
+    this.root = make("button", "control act");
+    this.root.type = "button";
+    this.root.addEventListener("click", () => rail.choose(control.name, !this.on));
+  }
+
+  set({ label, label_on: labelOn, hint, value }) {
+    this.on = value;
+    this.root.textContent = value ? labelOn : label;
+    this.root.dataset.hint = hint;
+    this.root.setAttribute("aria-pressed", String(value));
   }
 }
 
@@ -181,4 +239,4 @@ class Seed {
   }
 }
 
-const KINDS = { choice: Choice, slider: Slider, seed: Seed };
+const KINDS = { choice: Choice, chips: Chips, slider: Slider, seed: Seed, action: Action };

@@ -41,7 +41,7 @@ class Captions {
   facts() {
     const { stage, run, frame, outside, index } = this.pane;
     const facts = [];
-    if (stage.panes.length > 1 && run) facts.push(`step ${frame} of ${run.total - 1}`);
+    if (stage.panes.length > 1 && run && !stage.spec.still) facts.push(`step ${frame} of ${run.total - 1}`);
     if (outside) facts.push(`${outside} outside`);
     if (stage.spec.note && index === 0) facts.push(stage.spec.note);
     if (stage.layers.has("field") && run && run.layers.field && run.scale) facts.push(`longest arrow: speed ${figure(run.scale)}`);
@@ -102,7 +102,7 @@ class Captions {
   entries() {
     const { stage, run, spec, index } = this.pane;
     const { layers } = stage;
-    if (!run || (run.layers.images && stage.spec.images)) return [];
+    if (!run || stage.spec.still || (run.layers.images && stage.spec.images)) return [];
     const entries = [];
     const role = spec.role || "state";
     if (layers.has("particles") || layers.has("density")) {

@@ -16,6 +16,7 @@ class Chart {
     this.plot = make("div", "exs-plot", this.node);
     this.svg = draw("svg", { role: "img" }, this.plot);
     this.none = make("p", "exs-none", this.plot);
+    this.caption = make("p", "exs-caption", this.node);
     this.width = 0;
     this.listen();
   }
@@ -60,6 +61,7 @@ class Chart {
     this.chart = chart;
     say(this.title, chart.title || "");
     say(this.sub, chart.subtitle || "");
+    say(this.caption, chart.caption || "");
     hint(this.title, chart.hint);
     this.axes.set(chart);
     this.fit();

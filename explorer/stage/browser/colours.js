@@ -24,7 +24,7 @@ function css(colour) {
   return `rgb(${colour.map(Math.round).join(" ")})`;
 }
 
-// What `spec.colour` or `spec.heat` says, ready to look up.
+// What `spec.colour`, `spec.heat` or `spec.pairs` says, ready to look up.
 class Scale {
   constructor(said, theme, weight, zero) {
     const sound = Number.isFinite(said.lo) && Number.isFinite(said.hi) && said.hi > said.lo;
@@ -68,10 +68,11 @@ class Scale {
   }
 }
 
-// The scales of a spec: of the paths' colours and of the map.
+// The scales of a spec: of the paths' colours, of the map and of the pairs.
 function scalesOf(spec, theme) {
   return {
     colour: spec.colour ? new Scale(spec.colour, theme, 1, theme.future) : null,
     heat: spec.heat ? new Scale(spec.heat, theme, HEAT_WEIGHT, theme.ground) : null,
+    pairs: spec.pairs ? new Scale(spec.pairs, theme, 1, theme.future) : null,
   };
 }

@@ -47,7 +47,8 @@ function valueWords(row, unit, run, frame) {
   const values = (row.values || {})[run];
   const value = Array.isArray(values) ? values[frame] : values;
   const whole = row.of && row.of[run];
-  const words = figure(value) + (unit ? ` ${unit}` : "");
+  const spread = row.spread && row.spread[run];
+  const words = figure(value) + (Number.isFinite(spread) ? ` ± ${Number(spread.toPrecision(1))}` : "") + (unit ? ` ${unit}` : "");
   return whole === undefined || whole === null ? words : `${words} of ${figure(whole)}`;
 }
 

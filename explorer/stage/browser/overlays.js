@@ -32,9 +32,14 @@ function trace(context, pane, layer, particle, from, to) {
   }
 }
 
+// Where states are noised anew between two steps no particle goes from one to the next: none has a path.
 function pathCount(pane, layer) {
+  return pane.spec.curves === false ? 0 : Math.min(layer.n, pathsAsked(pane));
+}
+
+function pathsAsked(pane) {
   const asked = pane.stage.spec.paths;
-  return Math.min(layer.n, asked === undefined ? 60 : asked);
+  return asked === undefined ? 60 : asked;
 }
 
 function strokePaths(context, pane, layer, to, colour, width, alpha) {
@@ -78,7 +83,7 @@ function wholePath(context, pane, run, particle, frame, colour, width) {
     context.strokeStyle = context.fillStyle = colour;
     context.lineWidth = width * thin * pane.dpr;
     context.beginPath();
-    trace(context, pane, layer, particle, from, to);
+    if (pane.spec.curves !== false) trace(context, pane, layer, particle, from, to);
     context.stroke();
     if (radius) dots(context, pane, layer, particle, from, to, radius * (thin < 1 ? 0.75 : 1));
   }
@@ -187,23 +192,35 @@ function arrow(context, x, y, vx, vy, scale, longest, dpr) {
   context.lineTo(tipX - head * (ux * 0.87 - uy * 0.5), tipY - head * (uy * 0.87 + ux * 0.5));
 }
 
-// From where the first pane's run ends to where this one's ends, from the same noise.
+const PAIR_BINS = 12;
+
+// From where the first pane's run ends to where this one's ends, from the same noise, in the colour of the distance.
 function drawPairs(context, pane, stage, theme) {
   const first = stage.panes[0].run;
   const run = pane.run;
   if (!first || !first.layers.state || !first.got) return;
   const from = first.layers.state;
   const to = run.layers.state;
-  const count = Math.min(from.n, to.n, 3 * pathCount(pane, to));
-  context.beginPath();
+  const count = Math.min(from.n, to.n, 3 * pathsAsked(pane));
+  const scale = stage.scales.pairs;
+  const shades = new Map(); // a stroke for each colour, the long arrows last
   for (let i = 0; i < count; i++) {
     const a = (first.got - 1) * from.size + i * from.dims;
     const b = (run.got - 1) * to.size + i * to.dims;
-    pairArrow(context, pane, from.values[a], from.values[a + 1], to.values[b], to.values[b + 1]);
+    const ends = [from.values[a], from.values[a + 1], to.values[b], to.values[b + 1]];
+    const bin = scale ? Math.floor(scale.part(Math.hypot(ends[2] - ends[0], ends[3] - ends[1])) * PAIR_BINS) : 0;
+    if (!shades.has(bin)) shades.set(bin, []);
+    shades.get(bin).push(ends);
   }
-  context.strokeStyle = theme.roles.state;
-  context.lineWidth = 1.1 * pane.dpr;
-  context.globalAlpha = 0.75;
+  for (const bin of [...shades.keys()].sort((a, b) => a - b)) strokePairs(context, pane, shades.get(bin), scale ? css(scale.colour((bin + 0.5) / PAIR_BINS)) : theme.roles.state);
+}
+
+function strokePairs(context, pane, pairs, colour) {
+  context.beginPath();
+  for (const ends of pairs) pairArrow(context, pane, ...ends);
+  context.strokeStyle = colour;
+  context.lineWidth = 1.3 * pane.dpr;
+  context.globalAlpha = 0.85;
   context.stroke();
   context.globalAlpha = 1;
 }

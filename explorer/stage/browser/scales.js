@@ -1,4 +1,4 @@
-// The legend of colours in the first pane: a slim bar with its name and its numbers, for the paths, the map or both.
+// The legend of colours in the first pane: a slim bar with its name and its numbers, for the paths, the map and the pairs.
 
 class Scales {
   constructor(pane, parent) {
@@ -21,10 +21,12 @@ class Scales {
     const { stage, index } = this.pane;
     if (index > 0 || stage.spec.images) return [];
     const runs = stage.panes.map((pane) => pane.run).filter(Boolean);
-    return [["colour", "paths"], ["heat", "map"]]
+    const scales = [["colour", "paths"], ["heat", "map"]]
       .map(([kind, layer]) => ({ scale: stage.scales[kind], layer, found: runs.map((run) => run.layers[kind]).filter(Boolean) }))
       .filter(({ scale, layer, found }) => scale && found.length && stage.layers.has(layer))
       .map(({ scale, found }) => ({ scale, over: found.some((each) => each.high > scale.hi * (1 + 1e-6)), under: found.some((each) => each.low < scale.lo - 1e-6 * Math.abs(scale.lo)) }));
+    if (stage.scales.pairs && stage.layers.has("pairs") && runs.length > 1) scales.push({ scale: stage.scales.pairs, over: Boolean(stage.spec.pairs.over), under: false });
+    return scales;
   }
 
   entry({ scale, over, under }) {

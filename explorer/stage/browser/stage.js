@@ -1,5 +1,6 @@
 // The stage itself: it hears Python, joins the parts, and draws once for each animation frame.
 
+const MOST_PANES = 4; // four stand two by two
 const SENTENCES = {
   empty: "Nothing has run yet. Choose what to sample, and it starts at once.",
   running: "Waiting for the first frame.",
@@ -131,11 +132,13 @@ class Stage {
     this.spec = this.pending;
     this.pending = null;
     this.fault = "";
-    const wanted = this.spec.panes.slice(0, 3);
+    const wanted = this.spec.panes.slice(0, MOST_PANES);
     while (this.panes.length > wanted.length) this.panes.pop().node.remove();
     while (this.panes.length < wanted.length) this.addPane();
     this.panes.forEach((pane, i) => (pane.spec = wanted[i]));
     this.root.style.height = this.spec.height ? `${this.spec.height}px` : "";
+    this.stagePanes.classList.toggle("exs-square", wanted.length === MOST_PANES);
+    this.timeline.node.hidden = Boolean(this.spec.still);
     this.charts.retable();
   }
 
