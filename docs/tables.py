@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import explorer as ex
+from explorer.maths.students import KINDS, STUDENTS
 
 README = Path(__file__).parent.parent / "README.md"
 OPEN = "<!-- tables: written by `python docs/tables.py` from the registries; a test holds them equal -->"
@@ -11,8 +12,8 @@ CLOSE = "<!-- /tables -->"
 
 
 def tables() -> str:
-    """Samplers, paths and targets as Markdown."""
-    return "\n\n".join((_samplers(), _paths(), _targets()))
+    """Samplers, paths, targets and ways to make students as Markdown."""
+    return "\n\n".join((_samplers(), _paths(), _targets(), _students()))
 
 
 def _samplers() -> str:
@@ -38,6 +39,15 @@ def _targets() -> str:
     rows += [
         f"| {t.label} | `{name}` | {len(t.labels) or ''} | {t.source} |" for name, t in ex.TARGETS.items()
     ]
+    return "\n".join(rows)
+
+
+def _students() -> str:
+    rows = ["| student | key | kind of map | evals | source |", "|---|---|---|---|---|"]
+    for name, method in STUDENTS.items():
+        kind = KINDS[method.kind]
+        evals = {"point": "1", "stochastic": f"{method().main} a step"}.get(method.kind, "1 a step")
+        rows.append(f"| {method.label} | `{name}` | {kind.label} | {evals} | {method.source} |")
     return "\n".join(rows)
 
 
