@@ -45,6 +45,11 @@ class Anatomy:
         self.first = {name: firsts.setdefault(id(p), name) for name, p in self.parameters.items()}
         self.buffers = dict(module.named_buffers(remove_duplicate=False))
 
+    def base(self, start: Named | None) -> dict[str, Tensor]:
+        """The parameters by first names, or those of ``start`` in their place."""
+        own = {name: p.detach() for name, p in self.parameters.items() if self.first[name] == name}
+        return own | {self.first[name]: value.detach() for name, value in (start or {}).items()}
+
     def __call__(self, inputs: Any, values: Named) -> Tensor:
         """The logits where the parameters are ``values``, by first names."""
         # What a module stores, it must write on copies, and on fresh ones for each call.
@@ -56,17 +61,13 @@ class Anatomy:
 
 
 def motions(
-    anatomy: Anatomy, inputs: Any, step: Named, size: float, at: Named | None, by: str, chunk: int
+    anatomy: Anatomy, inputs: Any, step: Named, size: float, base: Named, by: str, chunk: int
 ) -> Iterator[tuple[slice, Motion]]:
     """Motions of ``chunk`` inputs at a time, with their places.
 
-    ``size`` is the step's ``length``; ``at`` are parameters to start from in place of the module's own. Forward
-    mode computes attention by its plain formula; what has no forward mode at all is asked at both ends of the step
-    instead, and says so.
+    ``size`` is the step's ``length``; ``base`` the parameters to start from. Forward mode computes attention by its
+    plain formula; what has no forward mode at all is asked at both ends of the step instead, and says so.
     """
-    base = {name: p.detach() for name, p in anatomy.parameters.items() if anatomy.first[name] == name}
-    if at is not None:
-        base |= {anatomy.first[name]: value.detach() for name, value in at.items()}
     count = batch_size(inputs)
     if count > chunk and takes_batch_statistics(anatomy.modules):
         chunk = count  # parts of a batch have other statistics

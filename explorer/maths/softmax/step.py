@@ -22,6 +22,7 @@ from explorer.maths.softmax.radius import Radius, radius
 from explorer.maths.softmax.rows import Head, Loss, Rows
 from explorer.maths.softmax.speeds import Anatomy, Motion, Named, batch_size, length, motions
 from explorer.maths.softmax.told import Mean, Settled, Told
+from explorer.maths.softmax.vocabulary import Body, Swept, sweep
 
 CHUNK = 1024
 """Inputs asked at once."""
@@ -179,6 +180,7 @@ def step_radius(
     by: str = "jvp",
     chunk: int = CHUNK,
     start: Named | None = None,
+    head: str | None = None,
 ) -> StepRadius:
     """How large the step ``displacement`` (by names of ``named_parameters``; none: not moved) is for a batch.
 
@@ -186,26 +188,33 @@ def step_radius(
     ``targets`` are labels or shares of the classes; ``loss`` is a ``torch.nn.CrossEntropyLoss`` (also when None) or
     ``BCEWithLogitsLoss`` and brings label smoothing, class weights and ignored labels. The loss sees the logits over
     ``temperature`` and through ``soft_cap * tanh(logits / soft_cap)``. ``start`` are parameters to start from in place
-    of the module's own. One product in forward mode; ``by="secant"`` takes the change over the whole step instead.
+    of the module's own. ``head`` names the linear layer that gives the logits: it is then taken in pieces of the
+    vocabulary and no logits are kept. One product in forward mode; ``by="secant"`` takes the change over the whole step.
 
     Raises:
         ValueError: for a displacement, targets or options that do not fit.
     """
-    anatomy = Anatomy(module)
+    anatomy = Anatomy(module) if head is None else Body(module, head)
     step = _checked_step(anatomy, displacement)
     parts = torch.tensor(list(at), dtype=torch.float64)
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
         raise ValueError(f"`chunk` must be a whole number of at least 1; got {chunk!r}")
     if loss is not None and not isinstance(loss, Loss):
         return _empty("not applicable", parts)
-    head = Head(loss or nn.CrossEntropyLoss(), temperature, soft_cap, class_dim)
+    if head is not None and (isinstance(loss, nn.BCEWithLogitsLoss) or class_dim != -1):
+        raise ValueError("a `head` in pieces needs a CrossEntropyLoss and classes last; leave `head` out")
     size = length(step.values())
     if not math.isfinite(size):
         return _empty("NaN", parts)
     _check_targets(inputs, targets)
-    tally = _Tally(head, parts)
-    for place, motion in motions(anatomy, inputs, step, size, start, by, chunk):
-        tally.add(motion, place, targets)
+    tally = _Tally(Head(loss or nn.CrossEntropyLoss(), temperature, soft_cap, class_dim), parts)
+    base = anatomy.base(start)
+    for place, motion in motions(anatomy, inputs, step, size, base, by, chunk):
+        aims = None if targets is None else targets[place]
+        if isinstance(anatomy, Body):
+            tally.count(sweep(anatomy, tally.head, motion, base, step, aims, parts), motion, place)
+        else:
+            tally.add(motion, place, aims)
     return tally.record()
 
 
@@ -220,8 +229,18 @@ class _Tally:
         self.places: list[Tensor] = []
         self.positions = self.numbers = self.inputs = 0
 
+    def count(self, swept: Swept, motion: Motion, place: slice) -> None:
+        """A chunk whose logits are gone."""
+        self.r.append(swept.r)
+        self.places.append(swept.places + self.positions)
+        self.told.append(swept.told)
+        self.positions += motion.logits.numel() // max(1, motion.logits.shape[-1])
+        self.numbers = KEPT + 1
+        self.inputs += place.stop - place.start
+        self.by = motion.by
+
     def add(self, motion: Motion, place: slice, targets: Tensor | None) -> None:
-        rows = self.head.rows(motion.logits, motion.speeds, None if targets is None else targets[place])
+        rows = self.head.rows(motion.logits, motion.speeds, targets)
         self.r.append(rows.r)
         self.places.append(rows.places + self.positions if self.positions else rows.places)
         self.positions += self.head.positions(motion.logits)
