@@ -247,7 +247,8 @@ def _switch_chart(record: StudentsRecord, tab: str, part: str) -> dict[str, Any]
                 "ticks": True,
             }
         )
-    top = max((y for line in lines for y in line["y"]), default=1.0)
+    heights = [y for line in lines for y in _numbers(line)]
+    top = max(heights, default=1.0)
     words = "W2 to the data" if part == "w2" else "recall: mean over the modes of min(1, share / fair share)"
     lowest = min(heights, default=0.0)
     return {
