@@ -20,7 +20,6 @@ from explorer.maths.targets import AbstractTarget, as_target, mixture
 from explorer.maths.training import Schedule
 from explorer.maths.training.protocol import sobol_noise
 
-
 STANDARD = mixture([1.0], [[0.0]], [[[1.0]]])
 OVAL = mixture([1.0], [[0.7, -0.4]], [[[1.7, 0.5], [0.5, 0.6]]])
 MOONS = as_target("two_moons")
