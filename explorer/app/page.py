@@ -27,7 +27,7 @@ from explorer.labs.faults import told
 from explorer.labs.gate import Gate
 
 FOLDER = Path(__file__).parent / "browser"
-PUMP_EVERY = 0.03
+PUMP_EVERY = 0.02
 """Seconds between two messages of a run to a browser; more would not be seen."""
 FILES = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explorer-files")
 """Files for the person are made here, one at a time, off the loop that serves the pages."""
@@ -110,6 +110,9 @@ class Page:
             except Exception as fault:  # shown to the person with an id; the log has the rest
                 self.visit.say(told(fault))
             self.write(again)
+            self._pumped = (
+                time.monotonic()
+            )  # a picture that is kept is whole by the next message, and painted once
 
         return heard
 

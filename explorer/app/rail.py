@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import panel as pn
 import param
@@ -25,6 +25,7 @@ class Rail(pn.custom.AnyWidgetComponent):
 
     _esm = module("rail.css", "controls.js", "rail.js")
 
+    _priority_changes: ClassVar[list[str]] = ["asked"]  # else Panel waits 50 ms for more of them
     content = param.String("{}")
     asked = param.String("")
 
@@ -54,13 +55,13 @@ def _control(visit: Visit, name: str, control: Control, values: Mapping[str, Any
         case Choice():
             options = visit.lab.options(dict(values), name, visit.shelf)
             return said | {"kind": "choice", "options": _grouped(options)}
-        case Slider():
         case Chips():
             options = visit.lab.options(dict(values), name, visit.shelf)
             bounds = {"most": control.most, "fewest": control.fewest}
             return said | bounds | {"kind": "chips", "options": _grouped(options)}
         case Action():
             return said | {"kind": "action", "label": control.label, "label_on": control.label_on}
+        case Slider():
             bounds = {part: getattr(control, part) for part in ("lo", "hi", "step", "log", "unit")}
             return said | bounds | {"kind": "slider"}
         case Seed():

@@ -100,8 +100,8 @@ class Visit:
     def show(self, event: Event) -> None:
         """Pass an event on to the stage; on whatever thread it came."""
         match event:
-            case Begin(spec) if self.share is not None:
-                event = Begin({**spec, "rest": self.share})
+            case Begin(spec, places) if self.share is not None:
+                event = Begin({**spec, "rest": self.share}, places)
             case Status():
                 self.status = event
             case Moved(changes):

@@ -28,9 +28,14 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True)
 class Begin:
-    """A new picture: the stage's spec, with slots for runs."""
+    """A new picture: the stage's spec, with slots for runs.
+
+    ``places`` names all that the places of its points depend on. A screen that shows a picture of the same places keeps
+    its runs, and is told only what else is new: its colours, its map, its charts.
+    """
 
     spec: dict[str, Any]
+    places: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,18 +121,20 @@ class Projector:
     def __init__(self, screen: Screen, new_run_id: Callable[[], int]):
         self.screen, self._new_run_id = screen, new_run_id
         self._runs: dict[int, int] = {}
+        self._places, self._waiting = "", dict[str, Any]()
+        self._shown: dict[tuple[Kind, int, int], set[int]] = {}
         self.done: Done | None = None
 
     def show(self, event: Event) -> None:
         """Pass one event on."""
         match event:
-            case Begin(spec):
-                self._runs, self.done = {}, None
-                self.screen.begin(self._numbered_spec(spec))
+            case Begin(spec, places):
+                self._begin(spec, places)
             case Amend(changes):
-                self.screen.amend(**changes)
-            case Block(kind, slot, first, total, array):
-                self.screen.add(int(kind), self._run(slot), first, total, array)
+                self.screen.amend(**self._waiting | changes)
+                self._waiting = {}
+            case Block() if not self._knows(event):
+                self.screen.add(int(event.kind), self._run(event.slot), event.first, event.total, event.array)
             case Launched(slot, pane):
                 launched = self.screen.spec.get("launched", [])  # type: ignore[attr-defined] # a feed has it
                 self.screen.amend(launched=[*launched, {"run": self._run(slot), "pane": pane}])
@@ -137,6 +144,25 @@ class Projector:
                 self.screen.status = {"kind": kind, "text": text, "done": done, "of": of}
             case Done():
                 self.done = event
+
+    def _begin(self, spec: dict[str, Any], places: str) -> None:
+        self.done = None
+        if places and places == self._places:
+            # With the next entries, so that old colours are not seen on the scale of new ones.
+            self._waiting = self._numbered_spec({k: v for k, v in spec.items() if k != "launched"})
+            return
+        self._runs, self._places, self._shown, self._waiting = {}, places, {}, {}
+        self.screen.begin(self._numbered_spec(spec))
+
+    def _knows(self, block: Block) -> bool:
+        """Whether the screen has these places already; values along them may be others each time."""
+        if block.kind in (Kind.COLOUR, Kind.HEAT):
+            return False
+        shown = self._shown.setdefault((block.kind, block.slot, block.total), set())
+        frames = set(range(block.first, block.first + len(block.array)))
+        known = frames <= shown
+        shown |= frames
+        return known
 
     def _run(self, slot: int) -> int:
         """Slot 0 means every pane; launched slots are new each time."""

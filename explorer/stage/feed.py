@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.stage.blocks import IMAGE_KINDS, KINDS, POINT_KINDS, kind_number, pack
+from explorer.stage.blocks import HEAD, IMAGE_KINDS, KINDS, POINT_KINDS, VALUE_KINDS, kind_number, pack
 
 LIMIT = 32 * 2**20  # bytes of one run, all layers together
 STATUS_KINDS = ("empty", "running", "done", "cancelled", "diverged", "failed")
@@ -78,6 +78,8 @@ class Feed:
         block = pack(number, run, first, total, array, box=box, quantise=quantise)
         with self._lock:
             self._plan(number, run, total * math.prod(array.shape[1:]), quantise)
+            if number in VALUE_KINDS:
+                self._drop_replaced(block)
             self._blocks.append(block)
             if number == KINDS["state"] or number in IMAGE_KINDS:
                 self._drop_older()
@@ -156,6 +158,14 @@ class Feed:
                 f"{whole / 2**20:.0f} MB; show fewer particles, fewer frames or fewer layers."
             )
         self._planned = planned
+
+    def _drop_replaced(self, block: bytes) -> None:
+        """Values along places that stay take the place of those before them."""
+        for i, old in enumerate(self._blocks):
+            if old[: HEAD.size] == block[: HEAD.size]:
+                del self._blocks[i]
+                self._sent -= len(self._older) + i < self._sent
+                return
 
     def _drop_older(self) -> None:
         self._drawable = True

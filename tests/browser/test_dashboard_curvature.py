@@ -65,9 +65,20 @@ def test_other_coordinates_are_another_picture_with_nothing_sampled(lab):
     assert number(lab, "from noise share") == "0.988"
     assert ink(lab) != before
     assert line(lab) == said  # the same evals, the same seconds: the run is the one that was there
-    assert "coordinates=ve" in lab.url
+    until(lab, lambda: "coordinates=ve" in lab.url)
     choose(lab, "Coordinates", "The model's own")
     until(lab, lambda: number(lab, "S / chord²") == straight)
+
+
+def test_other_colours_are_painted_on_the_paths_that_are_there(lab):
+    before, run = ink(lab), data(lab)["run"]
+    choose(lab, "Colour", "Error of an Euler step")
+    until(lab, lambda: ink(lab) != before)
+    whole(lab)
+    assert data(lab)["run"] == run, "no place was sent again"
+    assert lab.get_by_text("error of an Euler step", exact=True).first.is_visible()
+    choose(lab, "Colour", "Curvature × length")
+    until(lab, lambda: ink(lab) == before)
 
 
 def test_the_tabs_hold_what_solvers_pay_and_steps_follow_the_error_to_keep(lab):

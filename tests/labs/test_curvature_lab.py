@@ -111,6 +111,22 @@ def test_a_change_of_coordinates_or_colour_asks_no_model(name):
     assert field.calls == asked
 
 
+def test_places_are_the_same_under_other_colours_and_no_others():
+    def places(**choices):
+        return of(shown(state(**choices)), Begin)[0].places
+
+    here = places(colour="bend")
+    assert here and here == places(colour="truncation") == places(colour="curvature")
+    others = [
+        places(coordinates="vp"),
+        places(seed=7),
+        places(steps=20),
+        places(model="exact"),
+        places(view="chord"),
+    ]
+    assert len({here, *others}) == 6
+
+
 @pytest.mark.parametrize("name", ["linear", "vp", "cosine", "ve", "trig"])
 def test_states_are_drawn_in_the_coordinates_that_are_named(name):
     given = state(model="exact", coordinates=name)

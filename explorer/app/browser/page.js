@@ -31,9 +31,22 @@ document.getElementById("theme").addEventListener("click", () => {
 night.addEventListener("change", dress);
 dress();
 
+// The address follows a little later than the picture, for which the browser's time is wanted first.
+let link = null;
+let waiting = 0;
+
+function address() {
+  clearTimeout(waiting);
+  if (link !== null) history.replaceState(null, "", link ? `?${link}` : location.pathname);
+  link = null;
+}
+
 document.addEventListener("explorer:link", ({ detail }) => {
-  history.replaceState(null, "", detail ? `?${detail}` : location.pathname);
+  link = detail || "";
+  clearTimeout(waiting);
+  waiting = setTimeout(address, 200);
 });
+addEventListener("pagehide", address);
 
 // The tabs are plain links; they lead to the other labs with what those share with the state of this one.
 document.addEventListener("explorer:tabs", ({ detail }) => {
@@ -44,6 +57,7 @@ document.addEventListener("explorer:tabs", ({ detail }) => {
 
 const share = document.getElementById("share");
 share.addEventListener("click", async () => {
+  address();
   try {
     await navigator.clipboard.writeText(location.href);
   } catch {

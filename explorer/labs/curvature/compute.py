@@ -1,18 +1,17 @@
 """The Curvature lab's computation: paths first, then how they bend, then what was asked of their fields."""
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from explorer.labs.curvature.maps import heat_blocks
 from explorer.labs.curvature.paths import float32, pane_key, placed, sampled
 from explorer.labs.curvature.plan import Pane, Plan, planned
-from explorer.labs.curvature.record import CurvatureLabRecord, PaneRecord, Paths
-from explorer.labs.shop import SHOP
+from explorer.labs.curvature.record import Bend, CurvatureLabRecord, PaneRecord, Paths
 from explorer.labs.curvature.state import MAP_COLOURS, CurvatureState
 from explorer.labs.curvature.studies import checked, is_studied, recalled, solved
 from explorer.labs.figures.checks import round_up
@@ -26,7 +25,8 @@ from explorer.labs.figures.curvature import (
 )
 from explorer.labs.scene import Amend, Begin, Block, Charts, Done, Event, Kind, Status
 from explorer.labs.shelf import Shelf
-from explorer.maths.curvature import Curvature, measured
+from explorer.labs.shop import SHOP
+from explorer.maths.curvature import measured
 from explorer.maths.dimension import chord_view
 from explorer.maths.paths import PATHS
 
@@ -42,7 +42,7 @@ def events(
     """The picture as it comes. ``stop`` is looked at after each step: the part that was computed is kept."""
     plan = planned(state, shelf, device)
     if plan.draws_plane:  # the view along the chord is known when the paths are
-        yield Begin(spec_of(plan, None))
+        yield Begin(spec_of(plan, None), places_of(plan))
         yield from _target(plan)
     record = CurvatureLabRecord(plan, ())
     for pane in plan.panes:
@@ -64,12 +64,12 @@ def events(
 def bent(plan: Plan, pane: Pane, paths: Paths) -> PaneRecord:
     """How the paths of a pane bend in the state's coordinates; asks no model."""
     key = f"bent {pane_key(plan, pane)} {plan.coordinates(pane).name}"
-    known: Curvature | None = SHOP.get(key) if paths.run.ended.kind == "done" else None
+    known: Bend | None = SHOP.get(key) if paths.run.ended.kind == "done" else None
     if known is None:
-        known = measured(paths.motion, placed(plan, pane, paths))
+        known = Bend.of(measured(paths.motion, placed(plan, pane, paths)))
         if paths.run.ended.kind == "done":
             SHOP.put(key, known)
-    return PaneRecord(pane, paths, known)
+    return PaneRecord(pane, paths, known.measured, known.spreads)
 
 
 def _drawn(record: CurvatureLabRecord) -> Iterator[Event]:
@@ -78,7 +78,7 @@ def _drawn(record: CurvatureLabRecord) -> Iterator[Event]:
     views: list[np.ndarray] = []
     if not plan.draws_plane:
         views = [_along(plan, pane) for pane in record.panes]
-        yield Begin(spec_of(plan, _box(views)))
+        yield Begin(spec_of(plan, _box(views)), places_of(plan))
     record = replace(record, scale=scale_of(record))
     is_map = plan.state.colour in MAP_COLOURS
     yield Amend({"colour": None if is_map else colour_of(record)})
@@ -119,12 +119,16 @@ def _laid_by(record: CurvatureLabRecord, status: Status) -> Iterator[Event]:
             yield status
 
 
+def places_of(plan: Plan) -> str:
+    """All that the places on the stage depend on: the paths, and what they are drawn in."""
+    drawn = [f"{pane_key(plan, pane)} {plan.coordinates(pane).name}" for pane in plan.panes]
+    return json.dumps([*drawn, plan.state.view])
+
+
 def scale_of(record: CurvatureLabRecord) -> tuple[float, float]:
     """Least and greatest colour, one scale for all panes, up to a round number that nearly all values stay below."""
     name = record.plan.state.colour if record.plan.state.colour not in MAP_COLOURS else "bend"
-    values = torch.cat([of_bend(pane, name).flatten() for pane in record.panes])
-    known = values[torch.isfinite(values)]
-    top = round_up(float(known.quantile(0.97))) if len(known) else 1.0
+    top = round_up(max(pane.spreads[name].top for pane in record.panes))
     return top / DECADES, top
 
 

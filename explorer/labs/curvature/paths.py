@@ -11,9 +11,9 @@ from torch import Tensor
 
 from explorer.labs.curvature.plan import Pane, Plan, dtype_of, times_of
 from explorer.labs.curvature.record import Paths
-from explorer.labs.shop import SHOP
 from explorer.labs.menus import is_own
 from explorer.labs.scene import Block, Event, Kind, Status
+from explorer.labs.shop import SHOP
 from explorer.maths.frames import Ended, Frame
 from explorer.maths.motion import Placed, in_coordinates, motion_of
 from explorer.maths.paths import AbstractPath

@@ -1,15 +1,20 @@
 """What the Curvature lab computes: paths, how they bend, and what was studied on their fields."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from explorer.labs.curvature.plan import Pane, Plan
+from explorer.labs.curvature.state import PATH_COLOURS
 from explorer.maths.curvature import Curvature
 from explorer.maths.motion import Motion
 from explorer.maths.solving import AdaptiveNotes, WorkPoint
 from explorer.maths.suggestion import Suggestion
 from explorer.maths.trajectory import Trajectory
+
+NEARLY_ALL = 0.97
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +52,42 @@ class Checks:
 
 
 @dataclass(frozen=True, eq=False)
+class Spread:
+    """One measure over the paths: ``quartiles`` [3, T] at each moment, and what nearly all of its values stay below."""
+
+    quartiles: Tensor
+    top: float
+
+    @classmethod
+    def of(cls, values: Tensor) -> "Spread":
+        """The spread of values [T, m], some of which may be NaN or infinite."""
+        known = values[torch.isfinite(values)]
+        shares = values.new_tensor([0.25, 0.5, 0.75])
+        top = float(known.quantile(NEARLY_ALL)) if len(known) else 1.0
+        return cls(torch.nanquantile(values, shares, dim=1), top)
+
+
+@dataclass(frozen=True, eq=False)
+class Bend:
+    """How the paths of a pane bend in some coordinates, with the spread of what is drawn of it."""
+
+    measured: Curvature
+    spreads: Mapping[str, Spread]
+
+    @classmethod
+    def of(cls, measured: Curvature) -> "Bend":
+        """The measures and their spreads."""
+        return cls(measured, {name: Spread.of(getattr(measured, name)) for name in PATH_COLOURS})
+
+
+@dataclass(frozen=True, eq=False)
 class PaneRecord:
     """One pane with what was measured on it."""
 
     pane: Pane
     paths: Paths
     bend: Curvature
+    spreads: Mapping[str, Spread]
     checks: Checks | None = None
 
 

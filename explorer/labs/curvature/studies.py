@@ -10,8 +10,8 @@ from explorer.labs.curvature.maps import LOOP_POINTS, MOMENTS, loop_radius, mome
 from explorer.labs.curvature.paths import pane_key
 from explorer.labs.curvature.plan import Plan, dtype_of
 from explorer.labs.curvature.record import Checks, CurvatureLabRecord, PaneRecord, Solving
-from explorer.labs.shop import SHOP
 from explorer.labs.faults import sentence
+from explorer.labs.shop import SHOP
 from explorer.maths.conservativity import asymmetry, loop_work, velocity_error
 from explorer.maths.solving import adaptive_notes, reference, work_precision
 from explorer.maths.suggestion import suggest

@@ -167,9 +167,8 @@ def _over_share(record: CurvatureLabRecord, name: str, title: str, subtitle: str
     """Median and quartiles over the paths, by noise share, for every pane."""
     lines, bands, tops = [], [], [0.0]
     for pane in record.panes:
-        values = of_bend(pane, name)
-        x = short(pane.bend.shares[: len(values)].tolist())
-        low, middle, high = (part.nan_to_num(0.0, posinf=0.0) for part in _quartiles(values))
+        x = short(pane.bend.shares[: pane.spreads[name].quartiles.shape[1]].tolist())
+        low, middle, high = (part.nan_to_num(0.0, posinf=0.0) for part in pane.spreads[name].quartiles)
         tops.append(min(float(high.max()), PEAK * float(middle.max())))
         lines.append(line(pane, x, middle))
         role = ROLES_3[pane.pane.slot - 1]
@@ -188,12 +187,6 @@ def _over_share(record: CurvatureLabRecord, name: str, title: str, subtitle: str
         "bands": bands,
         "levels": [],
     }
-
-
-def _quartiles(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of the paths at each moment [T]."""
-    low, middle, high = torch.nanquantile(values, values.new_tensor([0.25, 0.5, 0.75]), dim=1)
-    return low, middle, high
 
 
 def _bend_table(record: CurvatureLabRecord) -> dict[str, Any]:

@@ -66,6 +66,8 @@ class Run {
 
   take(view, block) {
     if (this.total && block.total !== this.total) return `run ${block.run} has ${this.total} frames, this says ${block.total}`;
+    const whole = isValue(block) && !block.first && block.count === block.total;
+    if (whole) this.forget(block.kind); // other values along the same places
     const layer = this.layers[block.kind] || this.newLayer(block);
     if (!layer) return `run ${block.run} would need more than ${RUN_LIMIT / 2 ** 20} MB`;
     if (layer.n !== block.n || layer.dims !== block.dims) {
@@ -89,6 +91,11 @@ class Run {
     const values = image ? new Uint8Array(length) : new Float32Array(length);
     if (isValue(block)) values.fill(NaN); // what has not come is not known
     return { n: block.n, dims: block.dims, size: block.n * block.dims, values, have: new Uint8Array(block.total), got: 0, low: Infinity, high: -Infinity };
+  }
+
+  forget(kind) {
+    if (this.layers[kind]) this.bytes -= 4 * this.layers[kind].values.length;
+    delete this.layers[kind];
   }
 
   // Frames count once everything before them is there; without ticks the frames are taken as even.

@@ -106,7 +106,8 @@ class Stage {
     for (const pane of this.panes) {
       if (this.drawable(pane.spec.run)) pane.run = this.store.runs.get(pane.spec.run);
     }
-    if (!this.pending) this.settle();
+    if (this.pending) return this.invalidate(); // the old picture stands, and is not laid again
+    this.settle();
     this.cursor.lay();
     this.timeline.layTicks();
     this.layers.keep();
@@ -136,9 +137,9 @@ class Stage {
     while (this.panes.length > wanted.length) this.panes.pop().node.remove();
     while (this.panes.length < wanted.length) this.addPane();
     this.panes.forEach((pane, i) => (pane.spec = wanted[i]));
-    this.root.style.height = this.spec.height ? `${this.spec.height}px` : "";
     this.stagePanes.classList.toggle("exs-square", wanted.length === MOST_PANES);
     this.timeline.node.hidden = Boolean(this.spec.still);
+    this.root.style.height = this.spec.height ? `${this.spec.height}px` : "";
     this.charts.retable();
   }
 
@@ -251,6 +252,9 @@ class Stage {
   // Pictures side by side stand equally high, under the tallest of their heads.
   measure() {
     this.panes.forEach((pane) => pane.captions.keep());
+    const heads = this.panes.map((pane) => [pane.width, pane.captions.head.textContent].join()).join();
+    if (heads === this.heads) return; // to measure is to lay the page out, which is slow
+    this.heads = heads;
     this.root.classList.remove("exs-tall");
     this.root.classList.toggle("exs-tall", this.panes.some((pane) => pane.captions.isTall()));
     this.headHeight = Math.max(0, ...this.panes.map((pane) => pane.captions.height()));

@@ -81,6 +81,7 @@ class Strands {
     const dx = toX - x;
     const dy = toY - y;
     const square = dx * dx + dy * dy;
+    const inverse = square > 0 ? 1 / square : 0;
     const slant = Math.abs(dy) > 1e-3;
     const margin = slant ? ((reach + 0.5) * Math.sqrt(square)) / Math.abs(dy) : 0;
     const bottom = Math.min(this.height - 1, Math.ceil(Math.max(y, toY) + reach));
@@ -91,11 +92,14 @@ class Strands {
       const right = Math.min(this.width - 1, Math.max(x, toX) + reach, slant ? middle + margin : Infinity);
       for (let column = Math.floor(left); column <= right; column++) {
         const px = column + 0.5 - x;
-        const part = square > 0 ? clamp((px * dx + py * dy) / square, 0, 1) : 0;
+        const along = (px * dx + py * dy) * inverse;
+        const part = along < 0 ? 0 : along > 1 ? 1 : along;
         const offX = px - part * dx;
         const offY = py - part * dy;
-        const away = Math.sqrt(offX * offX + offY * offY);
-        if (away < reach) this.touch(row * this.width + column, time, bin, past - away, future - away);
+        const off = offX * offX + offY * offY;
+        if (off >= reach * reach) continue;
+        const away = Math.sqrt(off);
+        this.touch(row * this.width + column, time, bin, past - away, future - away);
       }
     }
   }
