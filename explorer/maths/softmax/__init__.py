@@ -8,6 +8,6 @@ difference in units of pi. It is neither necessary nor sufficient for descent, a
 - ``terms``: the rows in a unit of their own, and the rules for what has no ordinary radius
 - ``bounds``, ``ghosts``, ``series``: certified lower bounds, the zeros with their certificate, Taylor coefficients
 - ``radius``: ``ex.radius``, all of it for a batch
-- ``rows``, ``speeds``, ``step``: ``ex.step_radius``, the same for a module and a step of its parameters
-- ``control``: ``ex.RadiusControl``, an optimiser that looks before it steps
+- ``rows``, ``speeds``, ``told``, ``vocabulary``, ``record``, ``step``: ``ex.step_radius``, the same for a module's step
+- ``trail``, ``control``: ``ex.RadiusControl``, an optimiser that looks before it steps
 """

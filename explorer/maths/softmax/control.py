@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from explorer.maths.names import nearest
+from explorer.maths.softmax.record import StepRadius
 from explorer.maths.softmax.rows import Loss
 from explorer.maths.softmax.speeds import batch_size, portion, takes_batch_statistics
-from explorer.maths.softmax.step import StepRadius, step_radius
+from explorer.maths.softmax.step import step_radius
 from explorer.maths.softmax.trail import Trail
 
 Mode = Literal["cap", "alarm"]

@@ -46,7 +46,7 @@ class Body(Anatomy):
             given.append(features)
             return features
 
-        self.head.forward = hand_on  # type: ignore[method-assign] # the instance's, taken away again below
+        self.head.forward = hand_on  # type: ignore[method-assign, assignment] # the instance's, taken away again below
         try:
             answer = super().__call__(inputs, values)
         finally:
