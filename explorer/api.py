@@ -28,12 +28,12 @@ def walk(field: AbstractField | AbstractFlowMap, sampler: Any = None, **options:
     Raises:
         ValueError: for an argument that cannot be, in one sentence, before the first frame.
     """
-    return walk_with(field, *_walked(field, sampler, options), **options)  # type: ignore[arg-type] # a student is asked by its sampler alone
+    return walk_with(field, *_walked(field, sampler, options), **options)
 
 
 def record(field: AbstractField | AbstractFlowMap, sampler: Any = None, **options: Any) -> Trajectory:
     """A whole run as one ``Trajectory``; the options of ``walk``. Recording adds no model calls."""
-    return record_with(field, *_walked(field, sampler, options), **options)  # type: ignore[arg-type] # as in walk
+    return record_with(field, *_walked(field, sampler, options), **options)
 
 
 def _walked(field: object, sampler: Any, options: dict[str, Any]) -> tuple[Any]:

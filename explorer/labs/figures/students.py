@@ -54,15 +54,17 @@ def _quality(table: Comparison) -> go.Figure:
             hovertemplate="%{x} evals, %{y:.3g}<br>%{hovertext}<extra>%{fullData.name}</extra>",
         )
     _floor(figure, table)
-    figure.update_layout(
-        template=TEMPLATE,
-        title=f"{PARTS[part].label} by evals<br><sup>{_about(table)}</sup>",
-        height=420,
-        width=720,
-    )
+    _laid_out(figure, f"{PARTS[part].label} by evals", _about(table))
     figure.update_xaxes(title="evals (calls of the network)", type="log", tickvals=list(table.evals))
     figure.update_yaxes(title=f"{PARTS[part].label} ({PARTS[part].unit})", type="log", dtick="D2")
     return figure
+
+
+def _laid_out(figure: go.Figure, title: str, words: str) -> None:
+    """The size of every figure here, with its legend below: many rows would run into the title."""
+    figure.update_layout(template=TEMPLATE, title=f"{title}<br><sup>{words}</sup>", height=460, width=720)
+    figure.update_layout(legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"})
+    figure.update_layout(margin={"b": 100})
 
 
 def _said(cell: Cell, mmhm: float) -> str:
@@ -71,23 +73,30 @@ def _said(cell: Cell, mmhm: float) -> str:
 
 
 def _floor(figure: go.Figure, table: Comparison) -> None:
-    """Two draws of the data are this far apart: a band over the seeds for even draws, a line for plain ones."""
+    """Two draws of the data are this far apart: a band over the seeds, and a line for plain draws beside even ones."""
     floors = [value for value in table.floors if math.isfinite(value)]
     if table.main != "w2" or not floors:
         return
-    middle = sum(floors) / len(floors)
-    kind = "even" if table.is_even else "plain"
     figure.add_hrect(y0=min(floors), y1=max(floors), fillcolor=BAND, line_width=0)
-    figure.add_hline(
-        y=middle,
-        line={"color": TARGET, "width": 1},
-        annotation_text=f"floor, two {kind} draws: {middle:.3g}",
-        annotation_position="bottom right",
+    _level(
+        figure, sum(floors) / len(floors), f"floor: two {'even' if table.is_even else 'plain'} draws", "solid"
     )
     if table.is_even:
-        plain = sum(table.plain_floors) / len(table.plain_floors)
-        text = f"two plain draws: {plain:.3g}"
-        figure.add_hline(y=plain, line={"color": TARGET, "width": 1, "dash": "dot"}, annotation_text=text)
+        _level(figure, sum(table.plain_floors) / len(table.plain_floors), "two plain draws", "dot")
+
+
+def _level(figure: go.Figure, y: float, words: str, dash: str) -> None:
+    figure.add_hline(y=y, line={"color": TARGET, "width": 1, "dash": dash})
+    figure.add_annotation(
+        text=f"{words}, {y:.3g}",
+        x=1,
+        xref="paper",
+        y=math.log10(y),  # where a log axis has it
+        xanchor="right",
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 11, "color": "#5B6065"},
+    )
 
 
 def _seconds(table: Comparison) -> go.Figure:
@@ -105,12 +114,7 @@ def _seconds(table: Comparison) -> go.Figure:
             line={"color": colour_of(table, row)},
             hovertemplate="%{text} evals, %{x:.3g} ms: %{y:.3g}<extra>%{fullData.name}</extra>",
         )
-    figure.update_layout(
-        template=TEMPLATE,
-        title=f"{PARTS[part].label} by time<br><sup>{_about(table)}</sup>",
-        height=420,
-        width=720,
-    )
+    _laid_out(figure, f"{PARTS[part].label} by time", _about(table))
     figure.update_xaxes(title=f"ms to make {table.n:,} samples on this machine", type="log")
     figure.update_yaxes(title=f"{PARTS[part].label} ({PARTS[part].unit})", type="log", dtick="D2")
     return figure
@@ -131,13 +135,8 @@ def _pairs(table: Comparison) -> go.Figure:
             opacity=0.6,
             nbinsx=60,
         )
-    figure.update_layout(
-        template=TEMPLATE,
-        title=f"Distance to the teacher's end point from the same noise<br><sup>{_about(table)}</sup>",
-        barmode="overlay",
-        height=400,
-        width=720,
-    )
+    _laid_out(figure, "Distance to the teacher's end point from the same noise", _about(table))
+    figure.update_layout(barmode="overlay")
     figure.update_xaxes(title="distance (units of x)", rangemode="tozero")
     figure.update_yaxes(title="samples")
     return figure
@@ -160,10 +159,8 @@ def _parts(table: Comparison) -> go.Figure:
     colours = (EXACT, STATE, SECOND, CLEAN, THIRD)
     for (name, values), colour in zip(shown.items(), colours, strict=False):
         figure.add_bar(x=labels, y=values, name=name, marker={"color": colour})
-    figure.update_layout(
-        template=TEMPLATE, title=f"Composite and its parts<br><sup>{MMHM_HINT}</sup>", height=420, width=720
-    )
-    figure.update_xaxes(title="row, at the evals where its composite is best")
+    _laid_out(figure, "Composite and its parts, each row at the evals where its composite is best", MMHM_HINT)
+    figure.update_layout(legend={"y": -0.35}, margin={"b": 120})
     figure.update_yaxes(title="1 is the best of those shown", range=[0, 1.02])
     return figure
 
@@ -227,6 +224,7 @@ def _heat(record: AnyStep, values, title: str) -> go.Figure:
             hoverongaps=True,
             colorscale="Viridis",
             zmin=0.0,
+            zmax=float(values[known].max()) if bool(known.any()) else 1.0,
             colorbar={"title": "RMSE"},
             hovertemplate="t %{y:.3g} to %{x:.3g}: %{z:.3g} %{text}<extra></extra>",
         )
@@ -267,20 +265,16 @@ def switch_figures(curve: SwitchCurve) -> dict[str, go.Figure]:
     )
     missing = next((point.reason for point in curve.points if point.reason), "")
     words = missing or f"student alone at 0, teacher alone at {curve.steps}; n = {curve.n:,}"
-    figure.update_layout(
-        template=TEMPLATE,
-        title=f"{curve.student} after the teacher's first steps<br><sup>{words}</sup>",
-        height=420,
-        width=720,
-        yaxis2={
-            "title": "W2 (units of x)",
-            "overlaying": "y",
-            "side": "right",
-            "rangemode": "tozero",
-            "showgrid": False,
-        },
-        margin={"r": 64, "t": 84},
-    )
+    _laid_out(figure, f"{curve.student} after the teacher's first steps", words)
+    top = 1.1 * max([*w2, 0.01])
+    right = {
+        "title": "W2 (units of x)",
+        "overlaying": "y",
+        "side": "right",
+        "showgrid": False,
+        "range": [0, top],
+    }
+    figure.update_layout(yaxis={"title": "share", "range": [0, 1.05]}, yaxis2=right | {"tickformat": ".2g"})
+    figure.update_layout(margin={"r": 64})
     figure.update_xaxes(title="teacher's steps before the student", range=[-0.2, curve.steps + 0.2], dtick=1)
-    figure.update_yaxes(title="share", range=[0, 1.05], selector={"anchor": "x"})
     return {"switch": figure}

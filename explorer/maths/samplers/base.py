@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from explorer.maths.fields import AbstractField, Prediction
+from explorer.maths.fields import Prediction
 from explorer.maths.frames import Ended, Frame
 from explorer.maths.paths import AbstractPath
 from explorer.maths.samplers.grids import times_of
@@ -68,6 +68,24 @@ class AbstractSampler(ABC):
             object.__setattr__(self, name, value)
 
 
+@runtime_checkable
+class Shaped(Protocol):
+    """What has samples of one shape: a field, a student."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample."""
+
+
+@runtime_checkable
+class Walked(Shaped, Protocol):
+    """What the loop takes: a field, or a student beside a sampler that makes the student's own calls."""
+
+    @property
+    def path(self) -> AbstractPath:
+        """Of its states."""
+
+
 class CountedField:
     """A field whose calls are counted, and not repeated at the same state and time.
 
@@ -77,8 +95,9 @@ class CountedField:
 
     __slots__ = ("_last", "evals", "field", "first", "path", "shape")
 
-    def __init__(self, field: AbstractField):
-        self.field, self.path, self.shape = field, field.path, field.shape
+    def __init__(self, field: Walked):
+        self.path, self.shape = field.path, field.shape
+        self.field: Any = field  # a student's own sampler never calls it
         self.evals = 0
         self.first: Prediction | None = None
         self._last: Prediction | None = None
@@ -134,15 +153,6 @@ def draw_noise(n: int, shape: Sequence[int], seed: int, dtype: torch.dtype | Non
 def noise_like(x: Points, generator: torch.Generator) -> Points:
     """Fresh noise of the shape, type and place of x, drawn on the CPU."""
     return torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
-
-
-@runtime_checkable
-class Shaped(Protocol):
-    """What has samples of one shape: a field, a student."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one sample."""
 
 
 def checked_states(what: str, x: object, field: Shaped) -> Tensor:

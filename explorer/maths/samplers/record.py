@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from explorer.maths.fields import AbstractField
-from explorer.maths.samplers.base import AbstractSampler
+from explorer.maths.samplers.base import AbstractSampler, Walked
 from explorer.maths.samplers.registry import as_sampler
 from explorer.maths.samplers.walk import walk
 from explorer.maths.shapes import Points
@@ -18,7 +17,7 @@ BLOCK = 256
 
 
 def record(
-    field: AbstractField,
+    field: Walked,
     sampler: str | AbstractSampler = "heun",
     *,
     steps: int = 20,

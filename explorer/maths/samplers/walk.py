@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from explorer.maths.fields import AbstractField
 from explorer.maths.frames import NO_NOTES, Ended, Frame
 from explorer.maths.paths import AbstractPath
-from explorer.maths.samplers.base import AbstractSampler, CountedField, checked_states, draw_noise
+from explorer.maths.samplers.base import AbstractSampler, CountedField, Walked, checked_states, draw_noise
 from explorer.maths.samplers.grids import times_of
 from explorer.maths.samplers.registry import as_sampler
 from explorer.maths.shapes import Points
@@ -23,7 +22,7 @@ OWN_NOISE = 0x9E3779B9
 
 
 def walk(
-    field: AbstractField,
+    field: Walked,
     sampler: str | AbstractSampler = "heun",
     *,
     steps: int = 20,

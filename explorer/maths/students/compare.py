@@ -28,7 +28,8 @@ EVALS, SEEDS = (1, 2, 4, 8), (0, 1, 2)
 FEWEST, MOST, MOST_SEEDS = 16, 5000, 20
 
 
-Students = Sequence[AbstractFlowMap] | Mapping[str, AbstractFlowMap]
+Students = Sequence[object] | Mapping[str, object]
+"""Flow maps, or a mapping of names to them."""
 
 
 def compare(

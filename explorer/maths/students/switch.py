@@ -98,7 +98,7 @@ def _frames(
         return
     yield from early[:-1]
     late = walk(
-        student,  # type: ignore[arg-type] # a flow map answers to the loop as a field does
+        student,
         Leap(student),
         grid=late_times(last.t, calls),
         start=(last.x, last.t),
