@@ -13,6 +13,7 @@ examples:
   sampler-explorer export two_moons run.html --sampler euler --steps 10
   sampler-explorer export rings bend.html --lab curvature   the same of another lab
   sampler-explorer train two_moons --path linear            train a shipped network again
+  sampler-explorer train spirals/mean_flow                  make a student of one
 """
 
 
