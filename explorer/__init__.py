@@ -42,6 +42,7 @@ _HOMES = {
     "trajectory": "explorer.maths.trajectory",
     "w2": "explorer.maths.metrics",
     "walk": "explorer.api",
+    "weak_fit": "explorer.maths.playground",
 }
 """Public name -> module, with the name there after a colon where it differs."""
 
@@ -78,6 +79,7 @@ __all__ = [
     "trajectory",
     "w2",
     "walk",
+    "weak_fit",
 ]
 
 
@@ -103,6 +105,7 @@ if TYPE_CHECKING:
     from explorer.maths.likelihood import log_likelihood
     from explorer.maths.metrics import sliced_w2, w2
     from explorer.maths.paths import PATHS
+    from explorer.maths.playground import weak_fit
     from explorer.maths.softmax.control import RadiusControl
     from explorer.maths.softmax.radius import radius
     from explorer.maths.softmax.step import step_radius

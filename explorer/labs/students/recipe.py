@@ -47,10 +47,10 @@ def _training(state: StudentsState) -> list[str]:
 
 def _diverging(state: StudentsState) -> str:
     calls = [
-        f"{name} = weak_fit({state.divergence!r}, {state.generator!r}, averaged={averaged})"
+        f"{name} = ex.weak_fit({state.divergence!r}, {state.generator!r}, averaged={averaged})"
         for name, averaged in (("clean", False), ("noisy", True))
     ]
-    lines = ["from explorer.maths.playground import weak_fit", "", *calls]
+    lines = ["import explorer as ex", "", *calls]
     return (
         "\n".join([*lines, "print([fit.bumps for fit in clean.fits], [fit.bumps for fit in noisy.fits])"])
         + "\n"
