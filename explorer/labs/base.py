@@ -76,7 +76,8 @@ class AbstractLab(ABC, Generic[S]):
             # The choice itself is held to its bounds before anything is derived from it.
             control = self.controls[just]
             if isinstance(control, Chips):
-                values[just] = control.among(just, values[just], self.options(values, just, shelf))
+                known = self.options(values | {just: ""}, just, shelf)  # of one's own, what lies on the shelf
+                values[just] = control.among(just, values[just], known)
             elif not (isinstance(control, Choice) and values[just] in self.options(values, just, shelf)):
                 control.checked(just, values[just], values)
             values = self.settled(values, just)

@@ -12,6 +12,17 @@ from explorer.maths.students.scores import COMPOSED, PARTS
 from explorer.maths.students.switch import SwitchCurve
 
 ROLES = ("state", "launched", "second", "third")
+SHOWN = {
+    "w2": "W2",
+    "sliced_w2": "sliced",
+    "mmd2": "MMD²",
+    "precision": "precision",
+    "recall": "recall",
+    "covered": "modes",
+    "w2_to_teacher": "to teacher",
+    "pair_rmse": "pairs",
+}
+"""Figures in the table, with labels for narrow columns."""
 WORSE = 1.1
 """A student is said to get worse with more evals where its W2 grows by this factor, and by more than its spread."""
 W2_HINT = (
@@ -184,21 +195,7 @@ def quality_table(record: StudentsRecord, tab: str) -> dict[str, Any] | None:
         return None
     evals = max(each for each in EVALS if each <= record.plan.state.calls)
     cells = {slot: row.at(evals) for slot, _, row in rows}
-    said = []
-    for part in table.parts():
-        values = {slot: _sound(cell.mean(part)) for slot, cell in cells.items()}
-        spread = {slot: _sound(cell.spread(part)) for slot, cell in cells.items() if part != "seconds"}
-        entry = PARTS[part]
-        row: dict[str, Any] = {
-            "label": entry.label,
-            "hint": entry.hint,
-            "unit": "",
-            "values": values,
-            "spread": spread,
-        }
-        if part == "covered" and table.modes:
-            row["label"] = f"modes, of {table.modes}"
-        said.append(row)
+    said = [_figure(table, part, label, cells) for part, label in SHOWN.items() if part in table.parts()]
     composed = table.mmhm()
     mine = {slot: composed.get((row.name, evals)) for slot, _, row in rows}
     said.append(
@@ -213,13 +210,24 @@ def quality_table(record: StudentsRecord, tab: str) -> dict[str, Any] | None:
         values = {s: _sound(m.parts[part]) if m and part in m.parts else None for s, m in mine.items()}
         said.append(
             {
-                "label": f"its part of {PARTS[part].label}",
+                "label": f"· {SHOWN[part]}",
                 "hint": "Scaled: 1 is the best of the rows shown, 0 the worst.",
                 "unit": "",
                 "values": values,
             }
         )
-    return {"tab": tab, "title": f"All at {evals} eval{'s' if evals > 1 else ''}, ± over seeds", "rows": said}
+    return {"tab": tab, "title": f"At {evals} eval{'s' if evals > 1 else ''}", "rows": said}
+
+
+def _figure(table: Comparison, part: str, label: str, cells: dict[int, Cell]) -> dict[str, Any]:
+    """A row with its spread over the seeds."""
+    return {
+        "label": f"modes of {table.modes}" if part == "covered" and table.modes else label,
+        "hint": f"{PARTS[part].hint} Mean of three seeds; ±: their standard deviation.",
+        "unit": "",
+        "values": {slot: _sound(cell.mean(part)) for slot, cell in cells.items()},
+        "spread": {slot: _sound(cell.spread(part)) for slot, cell in cells.items()},
+    }
 
 
 def _sound(value: float) -> float | None:

@@ -131,4 +131,4 @@ def _slope(fit: WeakFit, theta: Tensor) -> tuple[float, Tensor]:
         log_q = -0.5 * ((fit.x - keep * asked[0]).square() / variance + (2.0 * math.pi * variance).log())
         value = fit.divergence.between(fit.log_target, log_q, fit.x[:, 1] - fit.x[:, 0]).mean()
         (gradient,) = torch.autograd.grad(value, asked)
-    return float(value), gradient
+    return float(value.detach()), gradient

@@ -31,7 +31,7 @@ VIEWS = {
 }
 MOST = 3
 """Students beside each other."""
-WORK = 600_000
+WORK = 400_000
 """Most samples times model calls of one pane."""
 PICTURE_WORK = 8
 """What the digits' network's answer weighs, in points through a small one."""

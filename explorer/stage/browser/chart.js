@@ -192,7 +192,7 @@ class Chart {
     const floor = height - INSETS.bottom;
     const right = width - INSETS.right;
     const name = this.shares ? chart.x_label || "noise share" : unit.word || chart.x_label || "";
-    const ticks = ticksX(this);
+    const ticks = ticksX(this).sort((a, b) => this.x(a) - this.x(b)); // an axis may fall
     const words = tickWords(ticks.map((value) => value * unit.times), chart.x_log);
     let free = -Infinity;
     // Where no number stands at the left end, the name stands there alone.

@@ -48,7 +48,7 @@ function valueWords(row, unit, run, frame) {
   const value = Array.isArray(values) ? values[frame] : values;
   const whole = row.of && row.of[run];
   const spread = row.spread && row.spread[run];
-  const words = figure(value) + (Number.isFinite(spread) ? ` ± ${Number(spread.toPrecision(1))}` : "") + (unit ? ` ${unit}` : "");
+  const words = figure(value) + (Number.isFinite(spread) ? `\n± ${figure(Number(spread.toPrecision(1)))}` : "") + (unit ? ` ${unit}` : "");
   return whole === undefined || whole === null ? words : `${words} of ${figure(whole)}`;
 }
 
