@@ -136,11 +136,12 @@ def test_memory_stays_a_quarter_of_the_whole():
         )
         for kind in ("whole", "pieces")
     }
-    assert found["pieces"] <= 0.25 * found["whole"]
+    assert found["whole"] > 2 * 4 * 2048 * 32768 // 1024  # kB: at least the logits and their speeds
+    assert 0 < found["pieces"] <= 0.25 * found["whole"]
 
 
 PEAK = """
-import resource, sys, torch
+import pathlib, sys, torch
 from torch import nn
 from explorer.maths.softmax.step import step_radius
 from torch.func import functional_call, jvp
@@ -154,9 +155,15 @@ ways = {
     "whole": lambda k: jvp(lambda p: functional_call(module, p, (x[:, :k],)), (own,), (step,)),
     "pieces": lambda k: step_radius(module, x[:, :k], step, y[:, :k], head="3", at=()).g,
 }
+
+def held(what):
+    # Not getrusage: its peak outlives exec, so a child begins with that of a large parent.
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(what))
+
 with torch.no_grad():
     ways[sys.argv[1]](2)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    before = held("VmRSS")
     ways[sys.argv[1]](1024)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(held("VmHWM") - before)
 """
