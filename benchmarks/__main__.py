@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-BENCHMARKS = ("loop", "start", "stage", "curvature", "radius", "compare", "students")
+BENCHMARKS = ("loop", "start", "stage", "curvature", "radius", "compare", "students", "distill")
 
 
 def main(names: list[str]) -> None:

@@ -71,7 +71,7 @@ class FlowMLP(nn.Module):
 class HeadMLP(nn.Module):
     """The velocity of a head flow: ``forward(y, r, x, t)`` moves y at inner time r, given the state x at time t.
 
-    The body is that of ``FlowMLP`` on ``[y, emb(r), x, emb(t)]``: 53,122 weights on the plane. Source: Shaul et al.
+    The body is that of ``FlowMLP`` on ``[y, emb(r), x, emb(t)]``: 52,226 weights on the plane. Source: Shaul et al.
     2025, arXiv:2506.23589; where we differ: one small network in place of a head on a large backbone.
     """
 

@@ -9,9 +9,14 @@ import torch
 import explorer.maths.students.course as course_module
 from explorer.maths.fields import NetworkField
 from explorer.maths.networks import FlowMLP
-from explorer.maths.students import Course, Task, distill
+from explorer.maths.students import Course, Task, distill, matching
 from explorer.maths.students.course_state import save_course
+from explorer.maths.students.methods.dmd2 import DMD2
+from explorer.maths.students.methods.f_distill import FDistill
 from explorer.maths.students.methods.pairs import RegressionOnPairs
+from explorer.maths.students.methods.progressive import Progressive
+from explorer.maths.students.methods.reflow_distill import ReflowDistill
+from explorer.maths.students.methods.transition_matching import TransitionMatching
 from explorer.maths.targets import as_target
 from explorer.maths.training import Schedule
 
@@ -145,6 +150,42 @@ def resumed_state(whole, tmp_path):
     unbroken = course(tmp_path / "other.distilling")
     ended(unbroken)
     return unbroken.learner.generator.get_state()
+
+
+MORE = {
+    "progressive": (Progressive(), 30),
+    "reflow_distill": (ReflowDistill(pairs=256), 30),
+    "transition_matching": (TransitionMatching(inner=4), 16),
+    "dmd2, from pairs": (DMD2(critic_updates=2), 28),
+    "dmd2, few steps and adversarial": (DMD2(start="teacher", evals=2, gan=True, critic_updates=2), 16),
+    "f_distill": (FDistill(start="teacher", critic_updates=1), 16),
+}
+
+
+@pytest.mark.parametrize("name", MORE)
+@pytest.mark.parametrize("share", [0.2, 0.55])
+def test_methods_of_several_networks_and_stages_go_on_bit_for_bit(name, share, tmp_path, monkeypatch):
+    monkeypatch.setattr(matching, "PAIRS", 256)
+    monkeypatch.setattr(course_module, "LOOKS", 4)
+    file, (method, steps) = tmp_path / "one.distilling", MORE[name]
+
+    def new(seed, file=None):
+        network = method.fresh(2, 0, seed) if method.kind == "stochastic" else FlowMLP(**NARROW, seed=seed)
+        made = course(file, method=method, steps=steps, network=network)
+        made.every = 0.0
+        return made
+
+    whole = new(1)
+    unbroken = ended(whole)
+    stopped = until(new(1, file), round(share * steps))
+    again = new(9, file)
+    assert again.learner.step == stopped.step < steps and again.best.step == stopped.best_step
+    assert same(again.best.student, stopped.student)
+    last = ended(again)
+    assert same(last.student, unbroken.student) and last.w2 == unbroken.w2
+    for key, network in again.learner.networks.items():
+        theirs = whole.learner.networks[key].state_dict()
+        assert all(torch.equal(value, theirs[k]) for k, value in network.state_dict().items()), key
 
 
 def test_a_finished_course_stays_finished(tmp_path):

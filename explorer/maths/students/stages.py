@@ -16,8 +16,11 @@ class StagedLearner(Learner):
 
     def __init__(self, method: AbstractMethod, task: Task, shares: Sequence[float]):
         super().__init__(method, task)
-        whole = sum(shares)
-        self.ends = [round(task.schedule.steps * so_far / whole) for so_far in accumulate(shares)]
+        steps, whole = task.schedule.steps, sum(shares)
+        self.ends = [round(steps * so_far / whole) for so_far in accumulate(shares)]
+        self.ends[:-1] = [
+            min(end, steps - 1) for end in self.ends[:-1]
+        ]  # the last stage has an update at least
 
     @property
     def stage(self) -> int:

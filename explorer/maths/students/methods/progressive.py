@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from explorer.maths.samplers.base import setting
 from explorer.maths.students.flow_map import AbstractFlowMap, GridMaps
 from explorer.maths.students.method import AbstractMethod, Learner, Losses, Task, mixed, squared
 from explorer.maths.students.stages import StagedLearner
@@ -36,8 +37,7 @@ class Progressive(AbstractMethod):
     decay: ClassVar[float] = 0.99
 
     def __post_init__(self):
-        if not 0.1 <= self.patience <= 100:
-            raise ValueError(f"`patience` must be from 0.1 to 100; got {self.patience!r}")
+        setting("patience", self.patience, 0.1, 100)
 
     def learner(self, task: Task) -> "ProgressiveLearner":
         """A network for each stage."""

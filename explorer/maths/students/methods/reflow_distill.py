@@ -68,7 +68,7 @@ class ReflowDistillLearner(StagedLearner):
     method: ReflowDistill
 
     def __init__(self, method: ReflowDistill, task: Task):
-        super().__init__(method, task, [1.0] if method.straight else [REFLOW, ONE_STEP])
+        super().__init__(method, task, [1.0] if method.straight else [float(REFLOW), float(ONE_STEP)])
         self.parts: list[Pairs] = []
         self.way: Iterator[Pairs] | None = None
 
