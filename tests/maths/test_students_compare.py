@@ -405,3 +405,12 @@ def test_records_are_frozen(table):
     with pytest.raises(AttributeError):
         table.rows[0].cells[0].evals = 5
     assert replace(table, n=3).n == 3
+
+
+def test_the_judge_says_what_modes_a_student_covers_while_it_learns():
+    target = ex.target("two_gaussians")
+    progress = list(ex.distill("pairs", target.field("linear"), target, steps=3, batch=64, every=0.0))[-1]
+    inside = (progress.cloud[:, None] - target.means.float()).norm(dim=-1) <= 4 * 0.15
+    assert progress.reached.precision == pytest.approx(float(inside.any(1).double().mean()), abs=1e-9)
+    assert progress.reached.modes == 2
+    assert progress.reached.covered == int((inside.double().mean(0) > 0.25 / 2).sum())

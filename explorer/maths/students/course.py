@@ -16,7 +16,7 @@ from torch import Tensor
 
 from explorer.maths.students.course_state import load_course, save_course
 from explorer.maths.students.flow_map import AbstractFlowMap
-from explorer.maths.students.judge import Judge
+from explorer.maths.students.judge import UNSEEN, Judge, Reached
 from explorer.maths.students.method import Learner
 from explorer.maths.training.run import TrainEnded
 
@@ -34,7 +34,8 @@ class DistillProgress:
     weights make of always the same noise; ``w2`` its distance to the data (500 points, in units of x) when it was last
     judged, at update ``judged``. ``student`` is the best so far, made at update ``best_step``; in a record whose
     ``ended`` says done it is the last one. ``doing`` says what goes on before the first update, ``told`` what the last
-    update tells beside its loss (a critic's own loss, the spread of a density ratio).
+    update tells beside its loss (a critic's own loss, the spread of a density ratio). ``reached`` is what the judge saw
+    of precision and modes, with the W2.
     """
 
     method: str
@@ -52,6 +53,7 @@ class DistillProgress:
     doing: str = ""
     ended: TrainEnded | None = None
     told: dict[str, float] = field(default_factory=dict)
+    reached: Reached = UNSEEN
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,7 @@ class Look:
     cloud: Tensor
     w2: float
     evals: int
+    reached: Reached
 
     def beats(self, other: "Look") -> bool:
         """Whether it is to be kept for the other: one that knows how to go in fewer evals always is."""
@@ -118,7 +121,7 @@ class Course:
             self.at_rest = False  # an interrupt inside the update leaves it half done
             since.append(learner.update())
             self.at_rest = True
-            why = self._fault(sum(since[-1].values()))
+            why = self._fault(sum(since[-1].values(), 0.0))
             looked = not why and (number % between == 0 or number == steps)
             if looked:
                 why = self._judged()
@@ -145,7 +148,8 @@ class Course:
     def look(self, student: AbstractFlowMap) -> Look:
         """What the judge sees of a student, made at the learner's step."""
         cloud = self.judge.cloud(student)
-        return Look(self.learner.step, student, cloud, self.judge.w2(cloud), self.judge.asked(student))
+        seen = self.judge.w2(cloud), self.judge.asked(student), self.judge.reached(cloud)
+        return Look(self.learner.step, student, cloud, *seen)
 
     def _judged(self) -> str:
         """Look at the student, keep it if it is the best; why it has diverged, or nothing."""
@@ -200,6 +204,7 @@ class Course:
             doing,
             ended,
             dict(self.learner.told),
+            self.last.reached,
         )
 
 

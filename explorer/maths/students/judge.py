@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count, pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from explorer.maths.metrics import w2
+from explorer.maths.modes import modes_of
+from explorer.maths.neighbours import share_inside
 from explorer.maths.students.flow_map import AbstractFlowMap
 from explorer.maths.targets import AbstractTarget
 from explorer.maths.training.protocol import DATA_SEED, START_SEED, sobol_noise
@@ -16,6 +19,20 @@ POINTS, CLOUD = 500, 1000
 """Of the W2 (.02 s) and of the cloud that is shown."""
 AGAIN_SEED = 21
 """Of the noise that is drawn anew on the way."""
+
+
+class Reached(NamedTuple):
+    """The share of samples that lie where the data does, and how many of the target's modes they cover.
+
+    By neighbours, and without modes, where the target has none; NaN where the samples are not finite.
+    """
+
+    precision: float
+    covered: int | None = None
+    modes: int | None = None
+
+
+UNSEEN = Reached(float("nan"))
 
 
 class EvenNoise:
@@ -79,3 +96,12 @@ class Judge:
     def w2(self, cloud: Tensor) -> float:
         """The distance of a cloud's first points to the data; NaN where the cloud is not finite."""
         return w2(cloud[:POINTS], self.data) if bool(torch.isfinite(cloud).all()) else float("nan")
+
+    def reached(self, cloud: Tensor) -> Reached:
+        """What of the data a cloud reaches."""
+        if not bool(torch.isfinite(cloud).all()):
+            return Reached(float("nan"))
+        modes = modes_of(cloud, self.target)
+        if modes is None:
+            return Reached(share_inside(cloud[:POINTS], self.data))
+        return Reached(modes.precision, modes.covered, modes.total)
