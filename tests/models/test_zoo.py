@@ -20,8 +20,8 @@ PLANE = [name for name, entry in CATALOGUE.items() if TARGETS[entry.target].shap
 
 def test_every_target_of_the_plane_has_a_network_and_the_whole_is_small():
     assert {CATALOGUE[name].target for name in PLANE} == {n for n, t in TARGETS.items() if t.shape == (2,)}
-    assert {entry.file for entry in CATALOGUE.values()} == set(WEIGHTS.iterdir())
-    assert sum(file.stat().st_size for file in WEIGHTS.iterdir()) < 8_000_000
+    assert {entry.file for entry in CATALOGUE.values()} <= set(WEIGHTS.iterdir())
+    assert sum(entry.file.stat().st_size for entry in CATALOGUE.values()) < 8_000_000
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
@@ -57,6 +57,17 @@ def test_the_teachers_are_as_good_as_the_sheets(name, most):
 
 def test_a_teacher_is_the_sheets_network():
     assert sum(value.numel() for value in load("two_moons/linear").module.parameters()) == 51_970
+
+
+def test_the_digits_have_a_teacher_without_classes():
+    field, figures = load("digits/mlp"), CATALOGUE["digits/mlp"].card.figures
+    assert sum(value.numel() for value in field.module.parameters()) == 431_424
+    assert field.labels == () and CATALOGUE["digits/mlp"].card.storage == "float16"
+    assert (
+        figures["precision"] > 0.75
+        and figures["recall"] > 0.75
+        and figures["w2"] < 1.1 * figures["w2_of_data"]
+    )
 
 
 def test_digits_asked_for_by_class_are_of_that_class():
