@@ -41,6 +41,11 @@ class AbstractLab(ABC, Generic[S]):
         """The controls of the state, by field name."""
         return controls_of(self.State)
 
+    @property
+    def takes_several(self) -> bool:
+        """Whether a state holds more things than one, and not only recorded runs stand side by side."""
+        return bool(self.alone) or any(isinstance(control, Chips) for control in self.controls.values())
+
     def label_of(self, control: Control) -> str:
         """A control's label under its group's heading, whose first word need not be said again."""
         said = self.groups[control.group].split()[0] + " "

@@ -27,7 +27,7 @@ def lab(
     opened = LABS[nearest("lab", name, LABS)]
     desk = Desk(opened)
     things = () if thing is None and not others else (thing, *others)
-    state = None if others and not opened.alone else desk.state_of(things, choices)
+    state = None if others and not opened.takes_several else desk.state_of(things, choices)
     shown = Recorded(opened, things, choices) if state is None else Live(desk, state, device)
     return Cell(shown, height)
 

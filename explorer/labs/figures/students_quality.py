@@ -15,7 +15,7 @@ ROLES = ("state", "launched", "second", "third")
 SHOWN = {
     "w2": "W2",
     "sliced_w2": "sliced",
-    "mmd2": "MMD²",
+    "mmd2": "MMD² x 10³",
     "precision": "precision",
     "recall": "recall",
     "covered": "modes",
@@ -101,12 +101,19 @@ def _by_evals(record: StudentsRecord, tab: str) -> dict[str, Any]:
         "x_range": [EVALS[0], EVALS[-1]],
         "y_label": "",
         "log": True,
-        "y": [0.02, max(2.0, round_up(max(tops)))],
+        "y": _range([*tops, *(level["y"] for level in levels)]),
         "lines": lines,
         "bands": bands,
         "levels": levels,
         "empty": _why_empty(record),
     }
+
+
+def _range(values: list[float]) -> list[float]:
+    """A logarithmic axis that stays put from run to run: of points, or where all lies far above them."""
+    known = [value for value in values if value > 0]
+    least, most = min(known, default=0.1), max(known, default=1.0)
+    return [0.02 if least < 0.5 else round_up(least) / 5, max(2.0, round_up(most))]
 
 
 def facts_of(record: StudentsRecord) -> str:
@@ -143,7 +150,6 @@ def _by_seconds(record: StudentsRecord, tab: str) -> dict[str, Any]:
         x, y = ([1000 * cell.mean("seconds") for cell in cells], [cell.mean("w2") for cell in cells])
         lines.append(_line(slot, role, row, x, y))
     times = [x for line in lines for x in line["x"]]
-    top = max((y for line in lines for y in line["y"]), default=1.0)
     return {
         "id": "seconds",
         "tab": tab,
@@ -156,7 +162,7 @@ def _by_seconds(record: StudentsRecord, tab: str) -> dict[str, Any]:
         "x_range": [min(times, default=1.0), max(times, default=100.0)],
         "y_label": "",
         "log": True,
-        "y": [0.02, max(2.0, round_up(top))],
+        "y": _range([y for line in lines for y in _numbers(line)]),
         "lines": lines,
         "levels": [],
         "empty": _why_empty(record),
@@ -210,7 +216,7 @@ def quality_table(record: StudentsRecord, tab: str) -> dict[str, Any] | None:
         values = {s: _sound(m.parts[part]) if m and part in m.parts else None for s, m in mine.items()}
         said.append(
             {
-                "label": f"· {SHOWN[part]}",
+                "label": f"· {PARTS[part].label}",
                 "hint": "Scaled: 1 is the best of the rows shown, 0 the worst.",
                 "unit": "",
                 "values": values,
@@ -221,12 +227,13 @@ def quality_table(record: StudentsRecord, tab: str) -> dict[str, Any] | None:
 
 def _figure(table: Comparison, part: str, label: str, cells: dict[int, Cell]) -> dict[str, Any]:
     """A row with its spread over the seeds."""
+    times = 1000.0 if part == "mmd2" else 1.0
     return {
         "label": f"modes of {table.modes}" if part == "covered" and table.modes else label,
         "hint": f"{PARTS[part].hint} Mean of three seeds; ±: their standard deviation.",
         "unit": "",
-        "values": {slot: _sound(cell.mean(part)) for slot, cell in cells.items()},
-        "spread": {slot: _sound(cell.spread(part)) for slot, cell in cells.items()},
+        "values": {slot: _sound(times * cell.mean(part)) for slot, cell in cells.items()},
+        "spread": {slot: _sound(times * cell.spread(part)) for slot, cell in cells.items()},
     }
 
 

@@ -59,7 +59,7 @@ def _with_students(record: StudentsRecord) -> Iterator[StudentsRecord]:
 def _scored(record: StudentsRecord) -> Iterator[StudentsRecord]:
     """The record with one more pane measured at a time."""
     plan, ground = record.plan, ground_of(record.plan)
-    record = replace(record, floor=ground.floor(True))
+    record = replace(record, floor=ground.floor(ground.is_even))
     for index, pane in enumerate(record.panes):
         rmse = None if pane.distances is None else rmse_of(pane.distances)
         scores = scores_of(plan, ground, pane.pane, pane.run, rmse)

@@ -1,7 +1,9 @@
 """The same comparison in a few lines of Python, with no page."""
 
 from explorer.labs.menus import EXACT, is_own
+from explorer.labs.students.plan import most_calls
 from explorer.labs.students.state import ANY_STEP, DIVERGE, TRAIN, StudentsState
+from explorer.models.zoo import student_from_catalogue
 
 
 def recipe(state: StudentsState) -> str:
@@ -15,25 +17,35 @@ def recipe(state: StudentsState) -> str:
     for number, key in enumerate(state.chosen, 1):
         name = f"student_{number}"
         names.append(name)
-        lines.append(f"{name} = {'student' if is_own(key) else f'ex.load({_file(state, key)!r})'}")
+        lines.append(f"{name} = {'student' if is_own(key) else f'ex.student({_file(state, key)!r})'}")
     lines.append(
         f"run = ex.record(teacher, sampler={state.sampler!r}, steps={state.steps}, n={state.n}, seed={state.seed})"
     )
     if state.view == ANY_STEP:
         return "\n".join([*lines, *(f"ex.figure(ex.any_step({name}, teacher))" for name in names)]) + "\n"
-    for number, name in enumerate(names, 1):
-        lines.append(_run(state, number, name))
+    for number, (name, key) in enumerate(zip(names, state.chosen, strict=True), 1):
+        lines.append(_run(state, number, name, _calls(state, key)))
     lines.append(f"table = ex.compare(teacher, [{', '.join(names)}], target={_target(state)})")
     return "\n".join([*lines, "ex.figure(table)"]) + "\n"
 
 
-def _run(state: StudentsState, number: int, name: str) -> str:
+def _calls(state: StudentsState, key: str) -> int:
+    """As many calls as the page makes: some students know no more than one."""
+    if is_own(key):
+        return state.calls
+    try:
+        return most_calls(student_from_catalogue(_file(state, key)), state.calls)
+    except ValueError:  # a file that is not sound; the picture says so
+        return state.calls
+
+
+def _run(state: StudentsState, number: int, name: str, calls: int) -> str:
     if state.switch:
         return (
-            f"run_{number} = ex.switched(teacher, {name}, {state.switch}, steps={state.steps}, calls={state.calls}, "
+            f"run_{number} = ex.switched(teacher, {name}, {state.switch}, steps={state.steps}, calls={calls}, "
             f"sampler={state.sampler!r}, n={state.n}, seed={state.seed})"
         )
-    return f"run_{number} = ex.record({name}, steps={state.calls}, n={state.n}, seed={state.seed})"
+    return f"run_{number} = ex.record({name}, steps={calls}, n={state.n}, seed={state.seed})"
 
 
 def _training(state: StudentsState) -> list[str]:

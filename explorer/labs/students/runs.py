@@ -109,8 +109,9 @@ def unscored(run: Trajectory) -> Scores:
 
 
 def ground_of(plan: Plan) -> Ground:
-    """What end points are measured on: even noise and even data, whatever the seed of the picture."""
-    return Ground(plan.teacher, plan.target, MEASURED if plan.is_plane else PICTURES_MEASURED)
+    """What end points are measured on: even draws of points, plain ones of pictures, whatever the picture's seed."""
+    n = MEASURED if plan.is_plane else PICTURES_MEASURED
+    return Ground(plan.teacher, plan.target, n, is_even=plan.is_plane)
 
 
 def scores_of(

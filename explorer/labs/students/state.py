@@ -161,7 +161,7 @@ class StudentsState:
             hint="up to three, each in its colour; all start from the teacher's noise",
             shown=_in(COMPARE, ANY_STEP),
         ),
-    ] = "pairs,lagrangian_map"
+    ] = "lagrangian_map,consistency_training,dmd2"
     calls: Annotated[
         int,
         Slider(

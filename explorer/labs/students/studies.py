@@ -87,9 +87,12 @@ def _is_whole(record: StudentsRecord) -> bool:
 def _compared(record: StudentsRecord) -> Iterator[StudentsRecord]:
     plan = record.plan
     n, seeds = (N, SEEDS) if plan.is_plane else PICTURES
-    noise = w2((ground := Ground(plan.teacher, plan.target, n)).noise, ground.data.points)  # type: ignore[union-attr] # the target is known
+    ground = Ground(plan.teacher, plan.target, n, is_even=plan.is_plane)
+    noise = w2(ground.noise, ground.data.points)  # type: ignore[union-attr] # the target is known
     students = {pane.label: pane.student for pane in plan.students}
-    for table in comparing(plan.teacher, students, plan.target, evals=EVALS, n=n, seeds=seeds):
+    for table in comparing(
+        plan.teacher, students, plan.target, evals=EVALS, n=n, seeds=seeds, even=plan.is_plane
+    ):
         record = replace(record, studies={**record.studies, QUALITY: table, NOISE: noise})
         yield record
     SHOP.put(_key(plan, QUALITY), {QUALITY: record.studies[QUALITY], NOISE: noise})

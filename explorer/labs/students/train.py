@@ -79,7 +79,7 @@ def _measured(plan: Plan, lesson: Lesson, teacher: Trajectory, run: Trajectory) 
     made = PaneRecord(
         STUDENT, "Student", run, scores_of(plan, ground, pane, run, rmse_of(apart)), pane, apart
     )
-    return TrainRecord(plan, (taught, made), ground.floor(True), lesson=lesson)
+    return TrainRecord(plan, (taught, made), ground.floor(ground.is_even), lesson=lesson)
 
 
 def _calls(lesson: Lesson) -> int:
