@@ -132,8 +132,8 @@ def test_closing_and_calling_again_goes_on_to_the_same_student():
 
 
 def test_a_resumed_course_equals_the_unbroken_one_bit_for_bit(tmp_path):
-    file = tmp_path / "one.distilling"
-    whole = ended(course())
+    file, unbroken = tmp_path / "one.distilling", course()
+    whole = ended(unbroken)
     stopped = until(course(file), 23)
     again = course(file, network=FlowMLP(**NARROW, seed=9))
     assert again.prepared and again.best.step == stopped.best_step and again.last.w2 == stopped.w2
@@ -143,13 +143,7 @@ def test_a_resumed_course_equals_the_unbroken_one_bit_for_bit(tmp_path):
     assert first.step == 28
     last = ended(again)
     assert same(last.student, whole.student) and last.step == 60 and last.w2 == whole.w2
-    assert torch.equal(again.learner.generator.get_state(), resumed_state(whole, tmp_path))
-
-
-def resumed_state(whole, tmp_path):
-    unbroken = course(tmp_path / "other.distilling")
-    ended(unbroken)
-    return unbroken.learner.generator.get_state()
+    assert torch.equal(again.learner.generator.get_state(), unbroken.learner.generator.get_state())
 
 
 MORE = {
