@@ -16,6 +16,12 @@ def served():
     running.stop()
 
 
+@pytest.fixture(autouse=True)
+def patient(page):
+    """A server that warms up three labs answers late on a busy machine."""
+    page.set_default_timeout(40_000)
+
+
 @pytest.fixture
 def lab(page, served):
     page.goto(f"{served.root}{QUICK}")

@@ -17,6 +17,10 @@ def figures_of(record: Any) -> dict[str, Any]:
     from explorer.labs.figures.plots import trajectory_figures
     from explorer.labs.figures.students import any_step_figures, comparison_figures, switch_figures
     from explorer.labs.scrub.record import ScrubRecord
+    from explorer.labs.students.any_step import AnyStepRecord
+    from explorer.labs.students.diverge import DivergeRecord
+    from explorer.labs.students.record import StudentsRecord
+    from explorer.labs.students.studies import QUALITY
     from explorer.maths.curvature import Curvature
     from explorer.maths.playground import WeakFit
     from explorer.maths.students.any_step import AnyStep
@@ -39,6 +43,14 @@ def figures_of(record: Any) -> dict[str, Any]:
         return _of_panes({pane.pane.slot: trajectory_figures(pane.run) for pane in record.panes})
     if isinstance(record, CurvatureLabRecord):
         return _of_panes({pane.pane.slot: bend_figures(pane.bend) for pane in record.panes})
+    if isinstance(record, StudentsRecord):
+        table = record.studies.get(QUALITY)
+        panes = _of_panes({pane.slot: trajectory_figures(pane.run) for pane in record.panes})
+        return (comparison_figures(table) if table is not None else {}) | panes
+    if isinstance(record, AnyStepRecord):
+        return _of_panes({slot: any_step_figures(known) for slot, known in record.maps.items()})
+    if isinstance(record, DivergeRecord):
+        return _of_panes({slot: divergence_figures(fit) for slot, fit in enumerate(record.fits, 1)})
     raise ValueError(
         f"a figure needs a record, such as what ex.record(...) returns; got {type(record).__name__}"
     )

@@ -7,7 +7,7 @@ from explorer.labs.figures.checks import round_up
 from explorer.labs.figures.curves import short
 from explorer.labs.students.record import StudentsRecord
 from explorer.labs.students.studies import EVALS, NOISE, QUALITY, SWITCH, TROUBLE, switching
-from explorer.maths.students.compare import Cell, Comparison, Row
+from explorer.maths.students.comparison import Cell, Comparison, Row
 from explorer.maths.students.scores import COMPOSED, PARTS
 from explorer.maths.students.switch import SwitchCurve
 

@@ -10,7 +10,8 @@ from explorer.labs.shop import SHOP
 from explorer.labs.students.plan import Plan, StudentPane
 from explorer.labs.students.record import StudentsRecord
 from explorer.maths.metrics import w2
-from explorer.maths.students.compare import Comparison, comparing
+from explorer.maths.students.compare import comparing
+from explorer.maths.students.comparison import Comparison
 from explorer.maths.students.ground import Ground
 from explorer.maths.students.switch import SwitchCurve, switch_curve
 from explorer.models.zoo import CATALOGUE, STUDENT_CATALOGUE
