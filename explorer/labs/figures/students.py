@@ -161,6 +161,7 @@ def _parts(table: Comparison) -> go.Figure:
         figure.add_bar(x=labels, y=values, name=name, marker={"color": colour})
     _laid_out(figure, "Composite and its parts, each row at the evals where its composite is best", MMHM_HINT)
     figure.update_layout(legend={"y": -0.35}, margin={"b": 120})
+    figure.update_xaxes(tickangle=-25)
     figure.update_yaxes(title="1 is the best of those shown", range=[0, 1.02])
     return figure
 
