@@ -33,6 +33,8 @@ def saved(visit: Visit) -> list[File]:
     if visit.done is None:
         raise ValueError("there is no finished run to save; wait for it and try again")
     runs = visit.lab.runs(visit.done.record)
+    if not runs:
+        raise ValueError("this picture holds no run to save; export it as a page, or choose a view with runs")
     return [_saved(run, f"{_name(visit)}{f'_{k}' if len(runs) > 1 else ''}") for k, run in enumerate(runs, 1)]
 
 

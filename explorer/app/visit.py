@@ -127,7 +127,8 @@ class Visit:
 
     def choose(self, name: str, value: object) -> None:
         """One choice; refused with a sentence where it cannot be."""
-        is_plain = not isinstance(self.lab.controls.get(name), Chips)  # the lab itself looks at each of several
+        # Of several names the lab itself looks at each.
+        is_plain = not isinstance(self.lab.controls.get(name), Chips)
         if is_plain and isinstance(value, str) and value.startswith(PREFIX):
             nearest(name, value, self.lab.options(vars(self.state), name, self.shelf))
         self._settle(self.lab.changed(self.state, name, value, self.shelf))
@@ -238,8 +239,7 @@ class Visit:
             self._carried = (self.state, states)
         links = {name: link_of(LABS[name], state, self.share) for name, state in self._carried[1].items()}
         return {
-            name: f"{link}&{MINE}={self.word}" if f"={PREFIX}" in link else link
-            for name, link in links.items()
+            name: f"{link}&{MINE}={self.word}" if PREFIX in link else link for name, link in links.items()
         }
 
     def facts(self) -> dict[str, Any]:

@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+import explorer as ex
+from explorer.app.files import saved
 from explorer.app.rail import content_of
 from explorer.app.visit import Visit
 from explorer.labs import LABS
@@ -104,3 +106,20 @@ def test_a_target_that_is_chosen_comes_along_to_the_other_labs():
     links = visit.tabs
     assert "target=eight_gaussians" in links["scrub"] and "target=eight_gaussians" in links["curvature"]
     assert json.loads(json.dumps(links)) == links
+
+
+def test_a_picture_without_a_run_says_so_when_it_is_saved():
+    visit = visit_of(gate := Gate(), "divergences")
+    while gate.turn(INTERACTIVE) or gate.turn(BATCH):
+        pass
+    with pytest.raises(ValueError, match="holds no run to save"):
+        saved(visit)
+
+
+def test_ones_own_student_comes_along_to_the_next_tab():
+    visit = visit_of(Gate(), "compare")
+    key = visit.shelf.put_student(ex.load("two_moons/pairs"), "Mine")
+    visit.choose("students", f"pairs,{key}")
+    assert "&mine=" in visit.tabs["students"]
+    again = Visit(LABS["students"], Gate(), query=f"v=1&lab=students&students=pairs,{key}", mine=visit.word)
+    assert again.state.students == f"pairs,{key}" and not again.note
