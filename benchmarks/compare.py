@@ -12,7 +12,7 @@ import torch
 import explorer as ex
 from benchmarks.table import show
 from explorer.maths.students.compare import EVALS, SEEDS, comparing
-from explorer.maths.students.flow_map import FullMap, VelocityMap
+from explorer.maths.students.kinds import FullMap, VelocityMap
 
 ROUNDS, N = 3, 500
 WAYS = ("reflow", "reflow_2", "rf_plus_plus")

@@ -9,7 +9,7 @@ from typing import get_args
 from explorer.maths.fields import Predicts
 from explorer.maths.names import nearest
 from explorer.maths.paths import PATHS
-from explorer.maths.students.flow_map import KINDS
+from explorer.maths.students.kinds import KINDS
 from explorer.maths.students.registry import STUDENTS
 from explorer.maths.training import COUPLINGS, PENALTIES, TIMES
 

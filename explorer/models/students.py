@@ -8,8 +8,8 @@ from torch import nn
 
 from explorer.maths.names import nearest
 from explorer.maths.students import STUDENTS, AbstractFlowMap, AbstractMethod
-from explorer.maths.students.flow_map import VelocityMap
 from explorer.maths.students.judge import made
+from explorer.maths.students.kinds import VelocityMap
 from explorer.models.card import Card
 from explorer.models.entries import MLP, RESIDUAL, Entry
 

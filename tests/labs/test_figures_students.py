@@ -10,7 +10,7 @@ import explorer as ex
 from explorer.labs.figures import figures_of
 from explorer.labs.figures.students import colour_of
 from explorer.labs.figures.theme import STATE
-from explorer.maths.students.flow_map import EndpointMap, PointMap, StochasticMap, VelocityMap
+from explorer.maths.students.kinds import EndpointMap, PointMap, StochasticMap, VelocityMap
 
 
 class Toward(nn.Module):

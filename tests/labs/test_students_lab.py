@@ -17,7 +17,7 @@ from explorer.labs.students.lesson import lesson_key
 from explorer.labs.things import state_of
 from explorer.labs.url import link_of, opened
 from explorer.maths.networks import FlowMLP
-from explorer.maths.students.flow_map import EndpointMap, FullMap, PointMap
+from explorer.maths.students.kinds import EndpointMap, FullMap, PointMap
 
 LAB = LABS["students"]
 SMALL = {"n": 48, "steps": 4, "students": "pairs,lagrangian_map"}

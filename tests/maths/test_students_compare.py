@@ -13,18 +13,17 @@ import explorer as ex
 from explorer.maths.fields import NetworkField
 from explorer.maths.students.any_step import any_step
 from explorer.maths.students.compare import compare, comparing
-from explorer.maths.students.flow_map import (
-    AbstractFlowMap,
+from explorer.maths.students.flow_map import AbstractFlowMap, Jump
+from explorer.maths.students.ground import Ground
+from explorer.maths.students.kinds import (
     DyadicMap,
     EndpointMap,
     FullMap,
     GridMaps,
-    Jump,
     PointMap,
     StochasticMap,
     VelocityMap,
 )
-from explorer.maths.students.ground import Ground
 from explorer.maths.students.scores import composite
 from explorer.maths.students.switch import switch_curve, switched
 from explorer.maths.training.protocol import sobol_noise

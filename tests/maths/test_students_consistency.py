@@ -11,8 +11,8 @@ from torch import nn
 from explorer.maths.networks import FlowMLP
 from explorer.maths.students.consistency import grid_step, landing
 from explorer.maths.students.distill import distill
-from explorer.maths.students.flow_map import EndpointMap
 from explorer.maths.students.judge import made
+from explorer.maths.students.kinds import EndpointMap
 from explorer.maths.students.method import Task
 from explorer.maths.students.methods.consistency_distillation import ConsistencyDistillation, heun, weights
 from explorer.maths.students.methods.consistency_training import ConsistencyTraining, cells_at, pseudo_huber

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from explorer.maths.networks import FlowMLP
 from explorer.maths.students import identities
-from explorer.maths.students.flow_map import EndpointMap, FullMap
 from explorer.maths.students.identities import eulerian, improved, lagrangian, progressive, slope
+from explorer.maths.students.kinds import EndpointMap, FullMap
 
 EXACT = 1e-12
 MEAN, LENGTHS = torch.tensor([[0.7, -0.4], [1.7, 0.09]], dtype=torch.float64)

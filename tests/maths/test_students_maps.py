@@ -7,7 +7,8 @@ from torch import nn
 
 from explorer.maths.samplers import record
 from explorer.maths.students import KINDS, Leap
-from explorer.maths.students.flow_map import (
+from explorer.maths.students.judge import made
+from explorer.maths.students.kinds import (
     DyadicMap,
     EndpointMap,
     FullMap,
@@ -16,7 +17,6 @@ from explorer.maths.students.flow_map import (
     StochasticMap,
     VelocityMap,
 )
-from explorer.maths.students.judge import made
 
 MEAN = torch.tensor([0.7, -0.4], dtype=torch.float64)
 COVARIANCE = torch.tensor([[1.1, 0.5], [0.5, 0.6]], dtype=torch.float64)

@@ -11,8 +11,8 @@ from explorer.maths.divergences import DIVERGENCES
 from explorer.maths.fields import NetworkField
 from explorer.maths.networks import FlowMLP
 from explorer.maths.students import Course, Task, distill, matching
-from explorer.maths.students.flow_map import EndpointMap, PointMap
 from explorer.maths.students.judge import made
+from explorer.maths.students.kinds import EndpointMap, PointMap
 from explorer.maths.students.matching import MatchingLearner, pulled
 from explorer.maths.students.methods.dmd2 import DMD2
 from explorer.maths.students.methods.f_distill import IDLE, SPREAD, WEIGHTS, FDistill, idle

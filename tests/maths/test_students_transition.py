@@ -10,7 +10,7 @@ from torch import nn
 from explorer.maths.fields import NetworkField
 from explorer.maths.networks import FlowMLP, HeadMLP
 from explorer.maths.students import STUDENTS, Task
-from explorer.maths.students.flow_map import StochasticMap
+from explorer.maths.students.kinds import StochasticMap
 from explorer.maths.students.method import mixed
 from explorer.maths.students.methods.transition_matching import TransitionMatching
 from explorer.maths.targets import mixture

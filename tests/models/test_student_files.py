@@ -9,7 +9,7 @@ from torch import nn
 
 from explorer.maths.networks import FlowMLP
 from explorer.maths.residual import ResidualMLP
-from explorer.maths.students.flow_map import GridMaps
+from explorer.maths.students.kinds import GridMaps
 from explorer.models.architectures import built
 from explorer.models.card import Card, _sum, card_from_text
 from explorer.models.checkpoints import load_network, read_card, rounded, save_network

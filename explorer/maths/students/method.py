@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from explorer.maths.fields import AbstractField
 from explorer.maths.networks import GAIN, FlowMLP
-from explorer.maths.students.flow_map import KINDS, AbstractFlowMap
+from explorer.maths.students.flow_map import AbstractFlowMap
+from explorer.maths.students.kinds import KINDS
 from explorer.maths.targets import AbstractTarget
 from explorer.maths.training.couplings import Independent
 from explorer.maths.training.run import Schedule

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from explorer.maths.samplers.base import setting
-from explorer.maths.students.flow_map import AbstractFlowMap, GridMaps
+from explorer.maths.students.flow_map import AbstractFlowMap
+from explorer.maths.students.kinds import GridMaps
 from explorer.maths.students.method import AbstractMethod, Learner, Losses, Task, mixed, squared
 from explorer.maths.students.stages import StagedLearner
 from explorer.maths.training.run import Schedule

@@ -6,9 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from explorer.maths.students.flow_map import AbstractFlowMap, DyadicMap
+from explorer.maths.students.flow_map import AbstractFlowMap
 from explorer.maths.students.identities import AverageVelocity, progressive
 from explorer.maths.students.intervals import Part, check_share, diagonal_residual, part, sums
+from explorer.maths.students.kinds import DyadicMap
 from explorer.maths.students.method import AbstractMethod, Learner, Losses
 
 

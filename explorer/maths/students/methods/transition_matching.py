@@ -8,7 +8,7 @@ from torch import nn
 
 from explorer.maths.networks import HeadMLP
 from explorer.maths.samplers.base import setting
-from explorer.maths.students.flow_map import StochasticMap
+from explorer.maths.students.kinds import StochasticMap
 from explorer.maths.students.method import AbstractMethod, Learner, Losses, mixed, squared
 from explorer.maths.training.run import Schedule
 
