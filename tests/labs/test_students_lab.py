@@ -316,3 +316,16 @@ def test_the_recipe_runs_and_gives_the_end_points_of_the_page(capsys):
     record = of(picture(given), Done)[0].record
     assert torch.allclose(said["run"].states[-1].float(), record.panes[0].run.states[-1], atol=1e-4)
     assert torch.allclose(said["run_1"].states[-1].float(), record.panes[1].run.states[-1], atol=1e-4)
+
+
+def test_idle_weights_are_said_under_the_losses():
+    from explorer.labs.figures.students_train import _idle_words
+    from explorer.maths.students.course import DistillProgress
+
+    told = {"ratio spread": 0.014, "weight spread": 0.014}
+    student = small_student(PointMap)
+    last = DistillProgress(
+        "f_distill", 9, 10, 0.1, {}, 1.0, 1.0, student, 0, torch.zeros(1, 2), 0.1, 0, told=told
+    )
+    assert "Weights are idle" in _idle_words(last)
+    assert _idle_words(None) == ""

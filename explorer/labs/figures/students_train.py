@@ -10,6 +10,7 @@ from explorer.labs.students.lesson import Lesson
 from explorer.labs.students.plan import TEACHER, Plan
 from explorer.labs.students.record import StudentsRecord
 from explorer.maths.students import DistillProgress, as_method
+from explorer.maths.students.methods.f_distill import idle
 from explorer.maths.trajectory import Trajectory
 
 STUDENT = TEACHER + 1
@@ -111,6 +112,7 @@ def _losses(plan: Plan, lesson: Lesson) -> dict[str, Any]:
         "id": "loss",
         "title": "Loss",
         "subtitle": as_method(plan.state.method).equation,
+        "caption": _idle_words(lesson.last),
         "hint": LOSS_HINT,
         "x": "update",
         "x_label": "update",
@@ -123,6 +125,12 @@ def _losses(plan: Plan, lesson: Lesson) -> dict[str, Any]:
         if plan.state.train
         else "Press Train: the student learns here, in front of you.",
     }
+
+
+def _idle_words(last: DistillProgress | None) -> str:
+    """Says so where the weights of a divergence do nothing."""
+    words = idle(last.told) if last is not None and last.told else ""
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
 def _distance(plan: Plan, lesson: Lesson) -> dict[str, Any]:
