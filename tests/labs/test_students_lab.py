@@ -329,3 +329,22 @@ def test_idle_weights_are_said_under_the_losses():
     )
     assert "Weights are idle" in _idle_words(last)
     assert _idle_words(None) == ""
+
+
+def test_a_training_that_diverges_says_at_which_step_and_begins_anew(monkeypatch):
+    from explorer.maths.students.methods.pairs import RegressionOnPairs
+
+    plain = RegressionOnPairs.losses
+
+    def blown(self, learner):
+        parts = plain(self, learner)
+        return {name: part * (float("nan") if learner.step >= 5 else 1.0) for name, part in parts.items()}
+
+    monkeypatch.setattr(RegressionOnPairs, "losses", blown)
+    shelf = Shelf()
+    given = state(shelf, view="train", updates=200, train=True)
+    events = list(LAB.events(given, shelf))
+    last = of(events, Status)[-1]
+    assert last.kind == "diverged" and "diverged at step 6" in last.text
+    assert of(events, Moved)[-1].changes["train"] is False
+    assert shelf.unfinished(lesson_key(given)) is None
