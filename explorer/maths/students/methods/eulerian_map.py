@@ -8,6 +8,7 @@ import torch
 from explorer.maths.students.identities import eulerian
 from explorer.maths.students.intervals import check_share, diagonal_residual, parts, sums
 from explorer.maths.students.method import AbstractMethod, Learner, Losses
+from explorer.maths.training.run import Schedule
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class EulerianMap(AbstractMethod):
     source: ClassVar[str] = "Boffi, Albergo and Vanden-Eijnden 2025, arXiv:2505.18825"
     equation: ClassVar[str] = "|u - sg [v - (t - s) (du/dt + grad_x u . v)]|^2"
     differs: ClassVar[str] = "uniform pairs of times; no learned weight; no gradient through the bracket"
+    schedule: ClassVar[Schedule] = Schedule(9000)
     gain: ClassVar[float] = 1.0
 
     def __post_init__(self):

@@ -7,6 +7,7 @@ from typing import ClassVar
 from explorer.maths.students.identities import improved
 from explorer.maths.students.intervals import check_share, diagonal_residual, own_velocity, parts, sums
 from explorer.maths.students.method import AbstractMethod, Learner, Losses
+from explorer.maths.training.run import Schedule
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class ImprovedMeanFlow(AbstractMethod):
     differs: ClassVar[str] = (
         "uniform times, not logit-normal; no adaptive weight; no second head for the velocity"
     )
+    schedule: ClassVar[Schedule] = Schedule(8000)
     asks_teacher: ClassVar[bool] = False
     begins: ClassVar[str] = "random"
 
