@@ -8,6 +8,7 @@ from torch import Tensor
 
 from explorer.maths.students.consistency import check_cells, grid_step, landing
 from explorer.maths.students.method import AbstractMethod, Learner, Losses, mixed, squared
+from explorer.maths.training.run import Schedule
 
 FIRST, STAGES = 10, 6
 """The grid begins with so many cells, and doubles at the end of each of so many equal parts of the run."""
@@ -34,6 +35,7 @@ class ConsistencyTraining(AbstractMethod):
         "c = 0.03; first weights from a flow, which gives no more than these"
     )
     asks_teacher: ClassVar[bool] = False
+    schedule: ClassVar[Schedule] = Schedule(8000)
 
     def __post_init__(self):
         check_cells(self.cells)
