@@ -25,11 +25,19 @@ DASHBOARD = {
     "curvature": (1440, 900, "light", "?v=1&lab=curvature&at=0.3"),
     "curvature_solvers": (1440, 900, "light", "?v=1&lab=curvature&third=conditional"),
     "curvature_small": (1024, 700, "dark", "?v=1&lab=curvature&colour=asymmetry&second=exact"),
+    "students": (1440, 900, "light", "?v=1&lab=students"),
+    "students_any_step": (1440, 900, "light", "?v=1&lab=students&view=any_step"),
+    "students_divergences": (1440, 900, "light", "?v=1&lab=students&view=divergences"),
+    "students_small": (1024, 700, "dark", "?v=1&lab=students&calls=4"),
 }
 """Name -> width, height, colour scheme, query."""
-TABS = {"curvature_solvers": "Solvers", "curvature_small": "Gradient?"}
+TABS = {"curvature_solvers": "Solvers", "curvature_small": "Gradient?", "students_small": "In parts"}
 """Name -> the tab of charts that is shown."""
-NOTEBOOKS = {"notebook": "01_scrub.ipynb", "notebook_curvature": "02_curvature.ipynb"}
+NOTEBOOKS = {
+    "notebook": "01_scrub.ipynb",
+    "notebook_curvature": "02_curvature.ipynb",
+    "notebook_students": "03_students.ipynb",
+}
 """Name -> the notebook whose top is shown."""
 JUPYTER = [
     "--no-browser",

@@ -7,7 +7,7 @@ import torch
 
 from explorer.labs.figures.checks import round_up
 from explorer.labs.figures.curves import short
-from explorer.labs.students.state import ERROR
+from explorer.labs.students.menus import ERROR
 
 if TYPE_CHECKING:
     from explorer.labs.students.any_step import AnyStepRecord

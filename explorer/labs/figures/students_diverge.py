@@ -7,7 +7,7 @@ import torch
 
 from explorer.labs.figures.checks import round_up
 from explorer.labs.figures.curves import short
-from explorer.labs.students.state import ONE
+from explorer.labs.students.menus import ONE
 from explorer.maths.divergences import DIVERGENCES, ratios
 from explorer.maths.playground import Fit, WeakFit
 

@@ -11,8 +11,9 @@ from explorer.labs.menus import is_own
 from explorer.labs.scene import Amend, Begin, Block, Charts, Done, Event, Kind, Launched, Status
 from explorer.labs.shelf import Shelf
 from explorer.labs.shop import SHOP
+from explorer.labs.students.menus import ERROR
 from explorer.labs.students.plan import Plan, StudentPane, planned
-from explorer.labs.students.state import ERROR, StudentsState
+from explorer.labs.students.state import StudentsState
 from explorer.maths.students.any_step import AnyStep, any_step
 from explorer.models.zoo import STUDENT_CATALOGUE
 

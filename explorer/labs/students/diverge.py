@@ -12,7 +12,8 @@ from explorer.labs.figures.students_diverge import diverge_charts, diverge_foote
 from explorer.labs.scene import Begin, Block, Charts, Done, Event, Kind, Launched, Status
 from explorer.labs.shelf import Shelf
 from explorer.labs.shop import SHOP
-from explorer.labs.students.state import ONE, StudentsState
+from explorer.labs.students.menus import ONE
+from explorer.labs.students.state import StudentsState
 from explorer.maths.playground import WeakFit, weak_fit
 
 FIRST_DOT = 50

@@ -11,8 +11,9 @@ from explorer.labs.scene import Event
 from explorer.labs.shelf import Shelf
 from explorer.labs.students import any_step, compute, diverge, launch, train
 from explorer.labs.students.lesson import lesson_key
+from explorer.labs.students.menus import ANY_STEP, COMPARE, DIVERGE, TRAIN, TWO
 from explorer.labs.students.recipe import recipe
-from explorer.labs.students.state import ANY_STEP, COMPARE, DIVERGE, TRAIN, TWO, StudentsState, settled
+from explorer.labs.students.state import StudentsState, settled
 from explorer.maths.fields import AbstractField
 from explorer.maths.students import AbstractFlowMap
 from explorer.maths.targets import AbstractTarget

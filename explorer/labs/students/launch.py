@@ -7,9 +7,10 @@ import torch
 
 from explorer.labs.scene import Block, Event, Kind, Launched
 from explorer.labs.shelf import Shelf
+from explorer.labs.students.menus import COMPARE
 from explorer.labs.students.plan import Plan, StudentPane, planned
 from explorer.labs.students.runs import float32, ticks_of
-from explorer.labs.students.state import COMPARE, StudentsState
+from explorer.labs.students.state import StudentsState
 from explorer.maths.samplers import record
 from explorer.maths.students import Leap
 from explorer.maths.trajectory import Trajectory

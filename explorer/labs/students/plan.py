@@ -9,7 +9,8 @@ from torch import Tensor
 from explorer.labs.menus import EXACT, is_own
 from explorer.labs.scrub.plan import NOISE_REACH, PLAIN_BOX, REFERENCE_SEED
 from explorer.labs.shelf import Shelf
-from explorer.labs.students.state import StudentsState, short_label
+from explorer.labs.students.menus import short_label
+from explorer.labs.students.state import StudentsState
 from explorer.labs.things import target_named
 from explorer.maths.fields import AbstractField
 from explorer.maths.samplers import as_sampler

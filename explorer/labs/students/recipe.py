@@ -1,8 +1,9 @@
 """The same comparison in a few lines of Python, with no page."""
 
 from explorer.labs.menus import EXACT, is_own
+from explorer.labs.students.menus import ANY_STEP, DIVERGE, TRAIN
 from explorer.labs.students.plan import most_calls
-from explorer.labs.students.state import ANY_STEP, DIVERGE, TRAIN, StudentsState
+from explorer.labs.students.state import StudentsState
 from explorer.models.zoo import student_from_catalogue
 
 

@@ -9,111 +9,21 @@ from explorer.labs.controls import (
     Choice,
     Seed,
     Slider,
-    Values,
     check_texts,
     chosen_in,
     controls_of,
 )
 from explorer.labs.menus import EXACT, NO_TARGET, PICTURES, is_own, shows_images
-from explorer.maths.divergences import DIVERGENCES
+from explorer.labs.students import menus
+from explorer.labs.students.menus import ANY_STEP, COMPARE, DIVERGE, ERROR, ONE, TRAIN
 from explorer.maths.samplers import SAMPLERS
-from explorer.maths.solving import DETERMINISTIC
-from explorer.maths.students import STUDENTS
-from explorer.maths.targets import TARGETS
-from explorer.models.zoo import CATALOGUE, is_student, students_of
 
-COMPARE, ANY_STEP, TRAIN, DIVERGE = "compare", "any_step", "train", "divergences"
-VIEWS = {
-    COMPARE: "Teacher and students",
-    ANY_STEP: "Any-step map",
-    TRAIN: "Train one live",
-    DIVERGE: "Divergences",
-}
 MOST = 3
 """Students beside each other."""
 WORK = 400_000
 """Most samples times model calls of one pane."""
 PICTURE_WORK = 8
 """What the digits' network's answer weighs, in points through a small one."""
-ERROR, CONSISTENCY = "error", "consistency"
-ONE, TWO = "one", "two"
-
-
-def _targets(values: Values) -> dict[str, str]:
-    known = {name: entry.label for name, entry in TARGETS.items()}
-    return known | ({values["target"]: "Yours"} if is_own(values["target"]) else {})
-
-
-def teachers(values: Values) -> dict[str, str]:
-    """What students of the target may learn from: its exact field, and networks of the linear path."""
-    known = {EXACT: "Exact (closed form)"}
-    known |= {
-        name: entry.label
-        for name, entry in CATALOGUE.items()
-        if entry.target == values["target"]
-        and entry.path == "linear"
-        and not entry.is_conditional
-        and not is_student(entry)
-    }
-    return known | ({values["model"]: "Your model"} if is_own(values["model"]) else {})
-
-
-def shipped(values: Values) -> dict[str, str]:
-    """The students of the target that come with the product, and the person's own that are shown."""
-    known = {name.partition("/")[2]: entry.label for name, entry in students_of(values["target"]).items()}
-    own = {key: "Yours" for key in chosen_in(values["students"]) if is_own(key)}
-    return {name: short_label(name, label) for name, label in known.items()} | own
-
-
-SHORT = {
-    "reflow": "Reflow",
-    "reflow_2": "Reflow twice",
-    "rf_plus_plus": "rf++",
-    "reflow_distill": "Reflow + pairs",
-    "pairs": "Pairs",
-    "consistency_distillation": "Consistency",
-    "consistency_training": "iCT",
-    "continuous_consistency": "sCD",
-    "lagrangian_map": "Lagrangian",
-    "eulerian_map": "Eulerian",
-    "progressive_map": "Progressive map",
-    "progressive": "Progressive",
-    "improved_mean_flow": "iMF",
-    "shortcut": "Shortcut",
-    "dmd2": "DMD2",
-    "transition_matching": "DTM",
-}
-"""Names on chips."""
-
-
-def short_label(name: str, label: str) -> str:
-    """A student's name where there is little room."""
-    return SHORT.get(name, STUDENTS[name].label if name in STUDENTS else label)
-
-
-def _methods(values: Values) -> dict[str, str]:
-    return {name: method.label for name, method in STUDENTS.items()}
-
-
-def _maps(values: Values) -> dict[str, str]:
-    return {ERROR: "Error against the flow", CONSISTENCY: "Two jumps against one"}
-
-
-def _views(values: Values) -> dict[str, str]:
-    kept = VIEWS if not shows_images(values) else {key: VIEWS[key] for key in (COMPARE, TRAIN)}
-    return kept if values["view"] != DIVERGE else VIEWS
-
-
-def _divergences(values: Values) -> dict[str, str]:
-    return {key: one.label for key, one in DIVERGENCES.items()}
-
-
-def _generators(values: Values) -> dict[str, str]:
-    return {ONE: "One Gaussian", TWO: "Two Gaussians"}
-
-
-def _samplers(values: Values) -> dict[str, str]:
-    return {name: SAMPLERS[name].label for name in DETERMINISTIC if not SAMPLERS[name].is_adaptive}
 
 
 def _in(*views: str) -> Any:
@@ -129,13 +39,13 @@ class StudentsState:
     """
 
     view: Annotated[
-        str, Choice("View", _views, "what", "the same lab from four sides; each keeps what is chosen")
+        str, Choice("View", menus.views, "what", "the same lab from four sides; each keeps what is chosen")
     ] = COMPARE
     target: Annotated[
         str,
         Choice(
             "Target",
-            _targets,
+            menus.targets,
             "what",
             "the distribution at the data end",
             shown=_in(COMPARE, ANY_STEP, TRAIN),
@@ -145,7 +55,7 @@ class StudentsState:
         str,
         Choice(
             "Teacher",
-            teachers,
+            menus.teachers,
             "what",
             "the field that the students were made of; its exact form may stand in for the network",
             shown=_in(COMPARE, ANY_STEP, TRAIN),
@@ -155,7 +65,7 @@ class StudentsState:
         str,
         Chips(
             "Students",
-            shipped,
+            menus.shipped,
             MOST,
             group="students",
             hint="up to three, each in its colour; all start from the teacher's noise",
@@ -188,14 +98,15 @@ class StudentsState:
         str,
         Choice(
             "Map of",
-            _maps,
+            menus.maps,
             "students",
             "from each time down to each earlier one: distance to the flow's own answer, or of one call to two",
             shown=_in(ANY_STEP),
         ),
     ] = ERROR
     method: Annotated[
-        str, Choice("Method", _methods, "train", "how the student learns of its teacher", shown=_in(TRAIN))
+        str,
+        Choice("Method", menus.methods, "train", "how the student learns of its teacher", shown=_in(TRAIN)),
     ] = "pairs"
     updates: Annotated[
         int,
@@ -222,12 +133,18 @@ class StudentsState:
     ] = False
     divergence: Annotated[
         str,
-        Choice("Divergence", _divergences, "students", "what the generator is pulled by", shown=_in(DIVERGE)),
+        Choice(
+            "Divergence", menus.divergences, "students", "what the generator is pulled by", shown=_in(DIVERGE)
+        ),
     ] = "reverse_kl"
     generator: Annotated[
         str,
         Choice(
-            "Generator", _generators, "students", "too weak for two modes, or just enough", shown=_in(DIVERGE)
+            "Generator",
+            menus.generators,
+            "students",
+            "too weak for two modes, or just enough",
+            shown=_in(DIVERGE),
         ),
     ] = ONE
     seed: Annotated[int, Seed(shown=_in(COMPARE, TRAIN))] = 42
@@ -235,7 +152,7 @@ class StudentsState:
         str,
         Choice(
             "Teacher sampler",
-            _samplers,
+            menus.samplers,
             "how",
             "the method that walks the teacher",
             True,
@@ -300,8 +217,8 @@ def settled(values: dict[str, Any], just: str) -> dict[str, Any]:
 
 def _usual(values: dict[str, Any]) -> dict[str, Any]:
     """What tells most of a target: its network where there is one, and of its students those that were shown."""
-    offered = [name for name in teachers(values) if name != EXACT and not is_own(name)]
-    known = shipped(values | {"students": ""})
+    offered = [name for name in menus.teachers(values) if name != EXACT and not is_own(name)]
+    known = menus.shipped(values | {"students": ""})
     kept = [key for key in chosen_in(values["students"]) if key in known]
     wanted = kept or [key for key in chosen_in(StudentsState.students) if key in known]
     sized = {"n": min(values["n"], PICTURES)} if shows_images(values) else {}
