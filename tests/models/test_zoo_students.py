@@ -1,6 +1,7 @@
 """The shipped students: they load, do as well as the sheet's, and beat their teachers where evals are few."""
 
 import importlib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,12 +33,20 @@ ALL = [name for target in (*PLANE, "digits") for name in students_of(target)]
 ONE_CALL = [f"{target}/{method}" for target in HELD for method in ROWS if method != "transition_matching"]
 
 
+@cache
 def reached(name, calls):
     """W2 of a shipped student after so many calls, recomputed from its file under the protocol."""
     map_, target = student_from_catalogue(name), as_target(name.split("/")[0])
     protocol = Protocol(target)
     noise = sobol_noise(protocol.n, target.shape)
     return w2(made(map_, noise, calls * map_.evals_per_call), protocol.data)
+
+
+@cache
+def one_step_of_the_teacher(target):
+    """W2 of the teacher's one Euler step under the protocol."""
+    protocol = Protocol(as_target(target))
+    return w2(protocol.samples(load(f"{target}/linear"), steps=1), protocol.data)
 
 
 def test_every_method_ships_for_the_three_targets_and_three_for_the_digits():
@@ -92,9 +101,7 @@ def test_a_shipped_student_is_as_good_as_the_sheets(name):
 
 @pytest.mark.parametrize("name", ONE_CALL)
 def test_at_one_eval_a_student_beats_its_teacher_four_times(name):
-    target = name.split("/")[0]
-    protocol = Protocol(as_target(target))
-    teacher = w2(protocol.samples(load(f"{target}/linear"), steps=1), protocol.data)
+    teacher = one_step_of_the_teacher(name.split("/")[0])
     assert reached(name, 1) * 4.0 < teacher
     assert teacher > 1.3
 
@@ -119,9 +126,9 @@ def test_figures_of_the_card_are_those_of_the_file(name):
 def test_students_of_the_digits_are_near_the_sheets(method):
     figures = STUDENT_CATALOGUE[f"digits/{method}"].card.figures
     for count, (distance, precision, recall) in DIGITS[method].items():
-        assert figures[f"w2_{at(count)}"] < 1.05 * distance
-        assert figures[f"precision_{at(count)}"] > precision - 0.06
-        assert figures[f"recall_{at(count)}"] > recall - 0.06
+        assert figures[f"w2_{at(count)}"] < 1.05 * distance  # the floor of 2.6 hides most of the range
+        assert figures[f"precision_{at(count)}"] > precision / WITHIN
+        assert figures[f"recall_{at(count)}"] > recall / WITHIN
         assert figures[f"classes_{at(count)}"] == 10.0
     assert figures["classes_of_teacher_at_1_eval"] < 10.0
 
