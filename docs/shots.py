@@ -1,6 +1,7 @@
 """Take the pictures of docs/ anew: ``make shots``. Needs a Chromium; nothing leaves the machine."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -39,6 +40,8 @@ NOTEBOOKS = {
     "notebook_students": "03_students.ipynb",
 }
 """Name -> the notebook whose top is shown."""
+WHOLE = re.compile("· (no )?seed")
+"""The end of the last line of a picture that is whole."""
 JUPYTER = [
     "--no-browser",
     "--ip=127.0.0.1",
@@ -71,7 +74,7 @@ def _dashboard(chromium: Browser, names: list[str]) -> None:
             page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
             page.goto(url + query)
             page.locator("[data-drawn]:not([data-drawn='0'])").first.wait_for(timeout=60_000)
-            page.get_by_text("· seed").wait_for(timeout=120_000)
+            page.get_by_text(WHOLE).wait_for(timeout=120_000)
             page.wait_for_timeout(6000 if name in TABS else 3000)
             if name in TABS:
                 page.get_by_role("tab", name=TABS[name]).click()

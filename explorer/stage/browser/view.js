@@ -56,6 +56,6 @@ function numberGrid(context, { width, height, dpr }, columns, rows, [along, acro
 
 function roundPlaces(low, high, step) {
   const places = [];
-  for (let at = Math.ceil(low / step) * step; at < high; at += step) places.push(at);
+  for (let k = Math.ceil(low / step); k * step < high; k++) places.push(k * step || 0); // a sum of steps would miss zero
   return places;
 }
