@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.slow]
 TOKEN = secrets.token_hex(16)
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 NOTEBOOK, BENDS = NOTEBOOKS / "01_scrub.ipynb", NOTEBOOKS / "02_curvature.ipynb"
+STUDENTS = NOTEBOOKS / "03_students.ipynb"
 FLAGS = (
     "--no-browser",
     "--ip=127.0.0.1",
@@ -75,7 +76,7 @@ def lab(tmp_path_factory):
     """A JupyterLab over a copy of the notebook, with folders of its own; gives its address and what it looked up."""
     home = tmp_path_factory.mktemp("lab")
     (home / "work").mkdir()
-    for file in (NOTEBOOK, BENDS):
+    for file in (NOTEBOOK, BENDS, STUDENTS):
         shutil.copy(file, home / "work")
     (home / "watch").mkdir()
     (home / "watch" / "sitecustomize.py").write_text(WATCH)
@@ -336,4 +337,25 @@ def test_the_curvature_notebook_runs_and_answers_the_hand(browser, lab, request)
         page.wait_for_function("(node) => node.innerText.includes('0.988')", arg=row.element_handle())
         page.get_by_role("tab", name="Solvers").click()
         assert page.get_by_text("Error against evals", exact=True).is_visible()
+        assert page.locator(".js-plotly-plot, .jp-RenderedPlotly").count() >= 1
+
+
+def test_the_students_notebook_runs_and_answers_the_hand(browser, lab, request):
+    with visited(browser, lab, request, STUDENTS, 2) as page:
+        outputs = [text.split() for text in page.locator(STDOUT).all_inner_texts()]
+        cells = json.loads(STUDENTS.read_text())["cells"]
+        kept = ["".join(out["text"]) for cell in cells for out in cell.get("outputs", ())]
+        assert kept and all(text.split() in outputs for text in kept)
+        assert page.locator(FAULTS).count() == 0
+        assert page.locator(".exs").first.locator(".exs-title").all_inner_texts() == [
+            "Teacher",
+            "Lagrangian",
+            "DMD2",
+        ]
+        run = run_of(page)
+        page.get_by_role("button", name="Pairs", exact=True).first.click()
+        await_new_run(page, run)
+        page.get_by_role("slider", name="sampler time").first.press("End")
+        still(page)
+        assert page.locator(".exs").first.locator(".exs-title").count() == 4
         assert page.locator(".js-plotly-plot, .jp-RenderedPlotly").count() >= 1
