@@ -58,7 +58,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all",
         action="store_true",
-        help="every shipped network, as it was trained (about two hours of one free core)",
+        help="every shipped network, as it was trained (about an hour and a half of one free core)",
     )
     parser.add_argument("--path", choices=list(PATHS), help="how data and noise are mixed (linear)")
     parser.add_argument(
