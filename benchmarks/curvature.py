@@ -65,7 +65,7 @@ def repainted() -> None:
         wait_for_server(page, port)
         page.goto(f"http://127.0.0.1:{port}/?lab=curvature&v=1")
         page.get_by_text("curvature by").wait_for(timeout=120_000)
-        page.wait_for_timeout(8000)  # studies of the fields, which come after the picture
+        page.wait_for_timeout(30_000)  # studies of the fields, and the first pictures of other labs
         stage = page.locator(".exs").element_handle()
         for _ in range(3):
             for label, value in CHOICES:

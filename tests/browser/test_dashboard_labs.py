@@ -66,7 +66,7 @@ def test_a_tab_carries_the_target_and_the_time_and_back_brings_the_page_back(boa
 
 def test_tabs_are_links_for_the_keyboard_too(board):
     tab(board, "Scrub").focus()
-    for label in ("Curvature", "Draws"):
+    for label in ("Curvature", "Students", "Draws"):
         board.keyboard.press("Tab")
         assert tab(board, label).evaluate("(node) => node === document.activeElement")
     board.keyboard.press("Enter")

@@ -109,7 +109,8 @@ def colour_of(record: CurvatureLabRecord) -> dict[str, Any]:
     """What the stage is told of the paths' colours."""
     name = record.plan.state.colour
     lo, hi = record.scale or (0.001, 1.0)
-    said = {"label": PATH_COLOURS[name].lower(), "lo": lo, "hi": hi, "log": True}
+    label = PATH_COLOURS[name]
+    said = {"label": label[0].lower() + label[1:], "lo": lo, "hi": hi, "log": True}
     return said | {"map": "viridis", "hint": HINTS[name]}
 
 
