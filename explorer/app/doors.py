@@ -31,7 +31,7 @@ POLICY = (
 
 def _is_host(handler: RequestHandler) -> bool:
     """Whether the page was asked for by a name of this server: another name may be a rebound one."""
-    return handler.request.host.lower() in handler.application.websocket_origins  # type: ignore[attr-defined]
+    return handler.request.host.lower() in handler.application.websocket_origins  # type: ignore[attr-defined] # Bokeh adds it
 
 
 class PageDoor(DocHandler):

@@ -163,7 +163,7 @@ Control = Choice | Chips | Slider | Seed | Switch | Action
 def controls_of(state: type) -> dict[str, Control]:
     """The controls that a State carries, by field name, in their order."""
     hints = get_type_hints(state, include_extras=True)
-    return {name: hints[name].__metadata__[0] for name in state.__dataclass_fields__}  # type: ignore[attr-defined]
+    return {name: hints[name].__metadata__[0] for name in state.__dataclass_fields__}  # type: ignore[attr-defined] # a dataclass
 
 
 def check_texts(state: type, values: Values) -> None:

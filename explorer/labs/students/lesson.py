@@ -55,7 +55,7 @@ class Lesson:
                 yield progress, student
         finally:
             with self.turn:
-                records.close()  # type: ignore[attr-defined] # a generator
+                records.close()  # type: ignore[attr-defined] # a generator, said to be an iterator: closing it saves
 
     def best(self) -> AbstractFlowMap:
         """The best student so far; before the first look, the one it begins as."""
