@@ -64,6 +64,10 @@ class AbstractLab(ABC, Generic[S]):
         """
         return self.built(dataclasses.asdict(state) | {name: value}, shelf, just=name)  # type: ignore[call-overload] # every State is a dataclass, which a type variable cannot say
 
+    def brought(self, choices: Mapping[str, Any], shelf: Shelf) -> dict[str, Any]:
+        """Choices made in code, with what is no choice (a module, its batch) laid on the shelf and chosen there."""
+        return dict(choices)
+
     def meant(self, choices: dict[str, Any]) -> dict[str, Any]:
         """Choices made in code, with those that they imply."""
         return choices

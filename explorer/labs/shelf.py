@@ -6,7 +6,7 @@ id opens for nobody else, and says so.
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -16,6 +16,7 @@ from explorer.maths.students import AbstractFlowMap
 from explorer.maths.targets import AbstractTarget, drawn
 from explorer.maths.trajectory import Trajectory, digest
 
+T = TypeVar("T")
 PREFIX = "own:"
 RUN_PREFIX = "own:run-"
 KEPT = 16
@@ -61,6 +62,17 @@ class Shelf:
         thing = self._get(key)
         if not isinstance(thing, AbstractFlowMap):
             raise ValueError(f"{key} is no student; choose one of those that are shown")
+        return thing
+
+    def put_thing(self, thing: object, label: str) -> str:
+        """Keep what one lab alone knows how to read, such as a module with its batch; its content id."""
+        return self._put(PREFIX + _identity(thing), label, thing)
+
+    def thing(self, key: str, kind: type[T]) -> T:
+        """What was kept under an id. Raises ValueError when this visitor has none of that kind."""
+        thing = self._get(key)
+        if not isinstance(thing, kind):
+            raise ValueError(f"{key} is no {kind.__name__.lower()}; choose one of those that are shown")
         return thing
 
     def unfinished(self, key: str) -> Any:
@@ -126,6 +138,6 @@ def _identity(thing: object) -> str:
                 name.encode()
                 + value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
             )
-        total.update(f"{thing.path} {getattr(thing, 'predicts', '')}".encode())  # type: ignore[attr-defined] # a field or a student
+        total.update(f"{getattr(thing, 'path', '')} {getattr(thing, 'predicts', '')}".encode())
     total.update(str(id(thing)).encode())
     return total.hexdigest()[:16]

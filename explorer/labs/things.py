@@ -31,7 +31,7 @@ def state_of(lab: AbstractLab, shelf: Shelf, things: Sequence[object], choices: 
         ValueError: one sentence, for a thing that cannot be shown or a choice that is not there.
     """
     things, students = _students(lab, shelf, things)
-    choices = {**students, **_beside(lab, things[1:]), **choices}
+    choices = {**students, **_beside(lab, things[1:]), **lab.brought(choices, shelf)}
     for name in choices:
         if name not in lab.controls:
             nearest("choice", name, lab.controls)
@@ -39,6 +39,11 @@ def state_of(lab: AbstractLab, shelf: Shelf, things: Sequence[object], choices: 
     if thing is None and "model" not in choices:
         thing = choices.pop("target", None)
     state = lab.initial()
+    if thing is not None and "target" not in lab.controls:
+        raise ValueError(
+            f"the {lab.label} lab takes what it shows by name; got {type(thing).__name__}; see the choices of "
+            f"ex.LABS[{lab.name!r}].controls, or give module=... and batch=..."
+        )
     if isinstance(thing, Trajectory):
         state = lab.taken(state, thing, shelf)
     elif thing is not None:

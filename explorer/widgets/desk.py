@@ -125,11 +125,13 @@ class Desk:
 
     def name(self, state: Any) -> str:
         """The state in a few words that do not change from run to run."""
-        places = [name for name in ("target", "model", *self.lab.alone) if hasattr(state, name)]
+        places = [name for name in ("target", "model", "net", *self.lab.alone) if hasattr(state, name)]
         shown = {name: getattr(state, name) for name in places}
         words = [self._word(name, key) for name, key in shown.items() if self.lab.alone.get(name) != key]
         if is_own(_model(state)) and (run := self.shelf.run(state.model)) is not None:
             return ", ".join([*words, f"{run.steps} steps"])
+        if not hasattr(state, "steps"):
+            return ", ".join([*words, state.view])
         return ", ".join([*words, *filter(None, [getattr(state, "sampler", "")]), f"{state.steps} steps"])
 
     def _word(self, name: str, key: str) -> str:
