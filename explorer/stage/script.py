@@ -21,8 +21,9 @@ PARTS = (
     "pane.js",
     "tints.js",
     "overlays.js",
-    "axes.js",
     "ticks.js",
+    "gauge.js",
+    "axes.js",
     "reading.js",
     "names.js",
     "marks.js",
@@ -37,6 +38,7 @@ PARTS = (
     "look.js",
     "cursor.js",
     "hands.js",
+    "sentence.js",
     "stage.js",
 )
 

@@ -1,8 +1,7 @@
-// A chart over the noise share can be seen over evals or seconds as well, where all its lines say so.
+// A chart over the cursor can be seen over evals or seconds as well, where all its lines say so.
 
 const AXES = ["share", "evals", "seconds"];
 const AXIS_HINTS = {
-  share: "over the noise share, 1 at the noise",
   evals: "over the calls of the model so far",
   seconds: "over the wall time of the sampler so far",
 };
@@ -20,7 +19,7 @@ class AxisSwitch {
     // Radio buttons of the browser's own bring their keys with them.
     this.radios = AXES.map((axis) => {
       const label = make("label", "", this.node);
-      label.title = AXIS_HINTS[axis];
+      label.title = AXIS_HINTS[axis] || "";
       const radio = make("input", "", label);
       Object.assign(radio, { type: "radio", name, value: axis });
       make("span", "", label, axis);
@@ -33,12 +32,15 @@ class AxisSwitch {
     });
   }
 
-  set(chart) {
+  set(chart, gauge) {
     const lines = chart.lines || [];
     const offered = chart.x === "share" && lines.length > 0 && lines.every((line) => line.axes && AXES.slice(1).every((axis) => Array.isArray(line.axes[axis])));
     this.id = chart.id || chart.title;
     this.node.hidden = !offered;
     this.axis = (offered && chosenAxes().get(this.id)) || "share";
+    const [first] = this.radios;
+    say(first.nextSibling, gauge === NOISE ? "share" : gauge.label);
+    first.parentNode.title = gauge === NOISE ? "over the noise share, 1 at the noise" : `over the ${gauge.label}`;
     for (const radio of this.radios) radio.checked = radio.value === this.axis;
   }
 }

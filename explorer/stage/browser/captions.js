@@ -24,7 +24,7 @@ class Captions {
     say(this.fact, this.facts().join(" · "));
     this.keepLegend();
     this.scales.keep();
-    const moment = run ? `${this.particles()} at noise share ${figure(run.share(frame))}` : "no picture yet";
+    const moment = run ? `${this.particles()} at ${stage.gauge.label} ${stage.gauge.figure(run.share(frame))}` : "no picture yet";
     canvas.setAttribute("aria-label", `${this.title.textContent}: ${moment}`);
   }
 
@@ -41,7 +41,7 @@ class Captions {
   facts() {
     const { stage, run, frame, outside, index } = this.pane;
     const facts = [];
-    if (stage.panes.length > 1 && run && !stage.spec.still) facts.push(`step ${frame} of ${run.total - 1}`);
+    if (stage.panes.length > 1 && run && !stage.spec.still && stage.gauge.steps) facts.push(`step ${frame} of ${run.total - 1}`);
     if (outside) facts.push(`${outside} outside`);
     if (stage.spec.note && index === 0) facts.push(stage.spec.note);
     if (stage.layers.has("field") && run && run.layers.field && run.scale) facts.push(`longest arrow: speed ${figure(run.scale)}`);

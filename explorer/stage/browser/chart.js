@@ -39,7 +39,7 @@ class Chart {
     });
   }
 
-  // A chart over the noise share is a handle of time as well.
+  // A chart over the cursor is a handle of time as well.
   scrub(released) {
     const { cursor } = this.stage;
     if (this.shares) cursor.steer(cursor.snap(clamp(this.hovered, 0, 1)), released);
@@ -63,8 +63,8 @@ class Chart {
     say(this.sub, chart.subtitle || "");
     say(this.caption, chart.caption || "");
     hint(this.title, chart.hint);
-    this.axes.set(chart);
-    this.fit();
+    this.axes.set(chart, this.stage.gauge);
+    if (!this.width) this.fit(); // later on the observer says so: to ask is to lay the page out
     this.turn();
   }
 
@@ -191,22 +191,21 @@ class Chart {
     const { svg, chart, height, width, unit } = this;
     const floor = height - INSETS.bottom;
     const right = width - INSETS.right;
-    const name = this.shares ? chart.x_label || "noise share" : unit.word || chart.x_label || "";
-    const ticks = ticksX(this).sort((a, b) => this.x(a) - this.x(b)); // an axis may fall
-    const words = tickWords(ticks.map((value) => value * unit.times), chart.x_log);
+    const name = this.shares ? chart.x_label || this.stage.gauge.axis : unit.word || chart.x_label || "";
+    const ticks = ticksX(this);
     let free = -Infinity;
     // Where no number stands at the left end, the name stands there alone.
-    if (name && !(this.x(ticks[0]) < INSETS.left + 1)) {
+    if (name && !(this.x(ticks[0].at) < INSETS.left + 1)) {
       draw("text", { class: "exs-tick", x: INSETS.left - 4, y: floor + 15 }, svg).textContent = name;
       free = INSETS.left - 1 + 5.9 * name.length;
     }
-    ticks.forEach((value, i) => {
+    ticks.forEach(({ at: value, word }) => {
       const at = this.x(value);
       const first = name && at < INSETS.left + 1;
       const last = at > right - 12;
-      const text = (first ? `${name} ` : "") + words[i];
+      const text = (first ? `${name} ` : "") + word;
       const half = 3.2 * text.length;
-      if (chart.x_log) draw("line", { class: "exs-rule", x1: at, x2: at, y1: INSETS.top, y2: floor }, svg);
+      if (chart.x_log || (this.shares && this.stage.gauge.log)) draw("line", { class: "exs-rule", x1: at, x2: at, y1: INSETS.top, y2: floor }, svg);
       if (at - half < free) return;
       free = (first ? INSETS.left - 4 + 2 * half : at + half) + 4;
       const traits = { class: "exs-tick", x: first ? INSETS.left - 4 : last ? right + 4 : at, y: floor + 15, "text-anchor": first ? "start" : last ? "end" : "middle" };

@@ -55,6 +55,11 @@ class Charts {
     this.tables.forEach((table) => table.set(table.numbers));
   }
 
+  // The cursor goes by another name.
+  rename() {
+    this.charts.forEach((chart) => chart.set(chart.chart));
+  }
+
   restyle() {
     this.charts.forEach((chart) => chart.render());
     this.retable();

@@ -91,25 +91,39 @@ class Pane {
 
   // The layers that do not move with the cursor, kept as pixels.
   layBase() {
+    const { run } = this;
+    const tint = tintOf(this);
+    this.fit();
+    if (this.isNew(run, tint)) this.layGround(run, tint);
+    this.sprites(run && run.layers.state ? run.layers.state.n : 1);
+    this.layStrands(run, tint);
+    this.stale = false;
+  }
+
+  // Whether anything under the coloured paths is other than it was; a map and plain paths are always laid anew.
+  isNew(run, tint) {
+    const { theme, layers } = this.stage;
+    const target = layers.has("target") ? this.target() : null;
+    const plain = run && run.layers.state && layers.has("paths") && !tint;
+    const sign = this.heatFrame >= 0 || plain ? "" : [theme.name, this.width, this.height, this.place, this.words, this.stage.headHeight].join();
+    const same = sign && sign === this.sign && target === this.laid;
+    Object.assign(this, { sign, laid: target });
+    return !same;
+  }
+
+  layGround(run, tint) {
     const { theme, layers } = this.stage;
     const context = this.baseContext;
-    this.fit();
     context.fillStyle = theme.ground;
     context.fillRect(0, 0, this.width, this.height);
     const mapped = this.heatFrame >= 0;
     if (mapped) this.heat.paint(context, this.heatFrame);
     drawGrid(context, this, mapped ? { ...theme, grid: theme.veil } : theme, this.words, this.stage.headHeight * this.dpr);
-    const run = this.run;
-    const state = run && run.layers.state;
-    const tint = tintOf(this);
-    if (state && layers.has("paths") && !tint) drawFuture(context, this, run, theme);
+    if (run && run.layers.state && layers.has("paths") && !tint) drawFuture(context, this, run, theme);
     const pixels = context.getImageData(0, 0, this.width, this.height);
     this.pixels.words.set(new Uint32Array(pixels.data.buffer));
     this.splatTarget(theme, layers);
     this.still = Uint32Array.from(this.pixels.words);
-    this.sprites(state ? state.n : 1);
-    this.layStrands(run, tint);
-    this.stale = false;
   }
 
   layStrands(run, tint) {

@@ -43,8 +43,9 @@ function placeWords(chart, known) {
   const gap = ({ x }) => Math.abs(chart.forward(x) - chart.forward(chart.hovered));
   const nearest = [...known].sort((a, b) => gap(a) - gap(b))[0];
   const same = known.every(({ x }) => x === nearest.x);
-  const unit = chart.unit.word || (chart.shares ? "" : chart.chart.x_label || "");
-  return `${same ? "at" : "near"} ${figure(nearest.x * chart.unit.times)} ${unit}`.trim();
+  const unit = chart.unit.word || chart.chart.x_label || "";
+  const place = chart.shares ? chart.stage.gauge.figure(nearest.x) : `${figure(nearest.x * chart.unit.times)} ${unit}`;
+  return `${same ? "at" : "near"} ${place}`.trim();
 }
 
 function inked(chart, known, place) {

@@ -38,7 +38,7 @@ function titlePicture(context, pane, left, stage) {
   const { note } = pane.captions;
   const below = pane.captions.isTall();
   write(note.textContent, left + 14 * dpr + (below ? 0 : 8 * dpr + wide), (below ? 41 : 24) * dpr, 11, 400, theme.muted, "left");
-  const share = pane.run ? `noise share ${figure(pane.run.share(pane.frame))}` : "";
+  const share = pane.run ? `${stage.gauge.label} ${stage.gauge.figure(pane.run.share(pane.frame))}` : "";
   const facts = [share, pane.captions.fact.textContent].filter(Boolean).join(" · ");
   context.font = `400 ${11 * dpr}px system-ui, sans-serif`;
   const foot = pane.captions.scales.footFor(context.measureText(facts).width);
@@ -59,16 +59,20 @@ function titlePicture(context, pane, left, stage) {
 }
 
 function saveNumbers(stage) {
-  const rows = [["kind", "name", "line", "run", "x", "value"]];
+  const { gauge } = stage;
+  const named = gauge !== NOISE; // then its values have a column of their own
+  const over = (share) => [...(named ? [Number.isFinite(share) ? gauge.value(share) : ""] : []), named ? "" : share];
+  const rows = [["kind", "name", "line", "run", ...(named ? [gauge.axis] : []), "x", "value"]];
   for (const chart of stage.charts.data.charts || []) {
     for (const line of (chart.lines || []).filter((line) => !line.guide)) {
-      line.x.forEach((x, i) => rows.push(["chart", chart.title, line.label, line.run, x, line.y[i]]));
+      const places = chart.x === "share" ? over : (x) => [...(named ? [""] : []), x];
+      line.x.forEach((x, i) => rows.push(["chart", chart.title, line.label, line.run, ...places(x), line.y[i]]));
     }
   }
   for (const row of tablesOf(stage.charts.data).flatMap((table) => table.rows)) {
     for (const [id, values] of Object.entries(row.values || {})) {
       const run = stage.store.runs.get(Number(id));
-      [values].flat().forEach((value, i) => rows.push(["number", row.label, "", id, run && i < run.got ? run.share(i) : "", value]));
+      [values].flat().forEach((value, i) => rows.push(["number", row.label, "", id, ...over(run && i < run.got ? run.share(i) : ""), value]));
     }
   }
   const text = rows.map((row) => row.map(cell).join(",")).join("\r\n");
@@ -84,7 +88,7 @@ function cell(value) {
 }
 
 function fileStem(stage) {
-  const words = `${stage.spec.title || "run"} ${stage.cursor.share.toFixed(2)}`.toLowerCase();
+  const words = `${stage.spec.title || "run"} ${stage.gauge.plain(stage.cursor.share)}`.toLowerCase();
   return words.replace(/[^a-z0-9.]+/g, "-").replace(/^-+|-+$/g, "") || "run";
 }
 

@@ -1,14 +1,6 @@
 // The stage itself: it hears Python, joins the parts, and draws once for each animation frame.
 
 const MOST_PANES = 4; // four stand two by two
-const SENTENCES = {
-  empty: "Nothing has run yet. Choose what to sample, and it starts at once.",
-  running: "Waiting for the first frame.",
-  done: "The run ended without a frame to draw.",
-  cancelled: "Cancelled before the first frame.",
-  diverged: "The run diverged before the first frame.",
-  failed: "The run failed before the first frame.",
-};
 
 class Stage {
   constructor(model, element) {
@@ -22,6 +14,7 @@ class Stage {
     this.picks = 0;
     this.drawn = 0;
     this.fault = "";
+    this.gauge = NOISE;
     this.handlers = [];
     this.theme = THEMES.light;
     this.scales = {};
@@ -132,7 +125,7 @@ class Stage {
   applySpec() {
     this.spec = this.pending;
     this.pending = null;
-    this.fault = "";
+    this.takeGauge(this.spec.cursor);
     const wanted = this.spec.panes.slice(0, MOST_PANES);
     while (this.panes.length > wanted.length) this.panes.pop().node.remove();
     while (this.panes.length < wanted.length) this.addPane();
@@ -141,6 +134,14 @@ class Stage {
     this.timeline.node.hidden = Boolean(this.spec.still);
     this.root.style.height = this.spec.height ? `${this.spec.height}px` : "";
     this.charts.retable();
+  }
+
+  // What the cursor is called; charts over it are laid anew where that changed.
+  takeGauge(said) {
+    const before = this.gauge;
+    [this.gauge, this.fault] = gaugeOf(said);
+    this.timeline.name();
+    if (JSON.stringify(before) !== JSON.stringify(this.gauge)) this.charts.rename();
   }
 
   addPane() {
@@ -239,7 +240,7 @@ class Stage {
     this.panes.forEach((pane) => pane.paint());
     this.timeline.move();
     this.charts.move();
-    this.speak();
+    speak(this);
     if (this.panes.some((pane) => pane.width)) this.drawn++;
     const lead = this.lead();
     Object.assign(this.root.dataset, {
@@ -258,22 +259,6 @@ class Stage {
     this.root.classList.remove("exs-tall");
     this.root.classList.toggle("exs-tall", this.panes.some((pane) => pane.captions.isTall()));
     this.headHeight = Math.max(0, ...this.panes.map((pane) => pane.captions.height()));
-  }
-
-  // A sentence wherever there is less than a whole picture.
-  speak() {
-    const bare = !this.panes.some((pane) => pane.run);
-    const { kind, text } = this.status;
-    const words = [];
-    if (bare) words.push(text || SENTENCES[kind] || SENTENCES.empty);
-    else if (kind !== "done" && kind !== "empty" && text) words.push(text);
-    else if (kind === "cancelled") words.push("Cancelled: the frames so far still scrub.");
-    if (this.store.refused) words.push(this.store.refused);
-    if (this.fault) words.push(this.fault);
-    say(this.sentence, words.join(" "));
-    this.sentence.hidden = !words.length;
-    this.sentence.dataset.kind = this.store.refused || this.fault ? "failed" : kind;
-    this.sentence.classList.toggle("exs-alone", bare);
   }
 
   // Leaves nothing behind: no timer, observer, listener, channel, place in the registry, or array.

@@ -33,8 +33,15 @@ function ticksY(chart) {
   return chart.chart.log ? logTicks(low, high, room + 1) : niceTicks(low, high, Math.min(room, 4));
 }
 
+// The places along the axis, from left to right, each with its word.
 function ticksX(chart) {
-  if (chart.shares) return [1, 0.5, 0];
+  if (chart.shares) return chart.stage.gauge.ticks(4);
+  const values = valuesX(chart).sort((a, b) => chart.x(a) - chart.x(b)); // an axis may fall
+  const words = tickWords(values.map((value) => value * chart.unit.times), chart.chart.x_log);
+  return values.map((at, i) => ({ at, word: words[i] }));
+}
+
+function valuesX(chart) {
   const [from, to] = chart.rangeX;
   const low = Math.min(from, to);
   const high = Math.max(from, to);

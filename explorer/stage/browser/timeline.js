@@ -37,11 +37,10 @@ class TimeLine {
     this.slider = make("input", "exs-slider", track);
     Object.assign(this.slider, { type: "range", min: "0", max: "1", step: "any" });
     this.slider.setAttribute("role", "slider");
-    this.slider.setAttribute("aria-label", "sampler time");
     this.ticks = draw("svg", { class: "exs-ticks", "aria-hidden": "true" }, track);
     const ends = make("div", "exs-ends", track);
-    make("span", "", ends, "noise, t = 1");
-    make("span", "", ends, "data, t = 0");
+    this.ends = [make("span", "", ends), make("span", "", ends)];
+    this.name();
     this.slider.addEventListener("input", () => {
       this.stop();
       stage.cursor.steer(stage.cursor.snap(1 - Number(this.slider.value)), false);
@@ -54,8 +53,20 @@ class TimeLine {
       });
     }
     this.slider.addEventListener("change", () => stage.cursor.steer(stage.cursor.share, true));
-    this.sizes = new ResizeObserver(() => this.layTicks());
+    this.wide = 0;
+    this.sizes = new ResizeObserver(() => {
+      this.wide = this.ticks.clientWidth; // asked here only: at any other time the page would be laid out for it
+      this.layTicks();
+    });
     this.sizes.observe(track);
+  }
+
+  // What the cursor is on this page.
+  name() {
+    const { gauge } = this.stage;
+    this.slider.setAttribute("aria-label", gauge.slider);
+    say(this.ends[0], gauge.from);
+    say(this.ends[1], gauge.to);
   }
 
   buildExtras() {
@@ -112,7 +123,7 @@ class TimeLine {
 
   // Each run's steps under the slider, in its colour where there are several.
   layTicks() {
-    const width = this.ticks.clientWidth;
+    const width = this.wide;
     if (!width) return;
     this.ticks.replaceChildren();
     const panes = this.stage.panes.filter((pane) => pane.run);
@@ -138,12 +149,13 @@ class TimeLine {
     const value = String(1 - at);
     if (this.slider.value !== value) this.slider.value = value;
     this.slider.style.setProperty("--fill", `calc(${THUMB}px + ${1 - at} * (100% - ${2 * THUMB}px))`);
-    const share = at.toFixed(2);
+    const { gauge } = stage;
+    const words = gauge.words(at);
     const lead = stage.lead();
-    const step = lead ? `step ${lead.nearest(at)} of ${lead.total - 1}` : "";
-    say(this.share, `noise share ${share}`);
+    const step = lead && gauge.steps ? `step ${lead.nearest(at)} of ${lead.total - 1}` : "";
+    say(this.share, words);
     say(this.step, step);
-    this.slider.setAttribute("aria-valuetext", `${step || "no steps yet"}, noise share ${share}`);
+    this.slider.setAttribute("aria-valuetext", [lead ? step : "no steps yet", words].filter(Boolean).join(", "));
     this.bar.style.transform = `scaleX(${stage.progress()})`;
     this.bar.hidden = stage.status.kind !== "running";
     const idle = !stage.cursor.stops.length;

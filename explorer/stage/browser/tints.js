@@ -4,6 +4,7 @@
 
 const NEUTRAL = BINS;
 const SOLID = 128; // of 255: from here on a pixel belongs to the stretch that came first
+const FINE = 16; // covers are looked up by the square of a pixel's distance, in sixteenths
 
 // The scale of a pane's paths, or null where they are all neutral.
 function tintOf(pane) {
@@ -24,11 +25,17 @@ function meanOf(a, b) {
   return Number.isNaN(b) ? a : (a + b) / 2;
 }
 
-// Width says what colour says, for eyes that tell colours less well.
-function halfWidths(scale, dpr) {
+// Width says what colour says, for eyes that tell colours less well: the covers of each bin, by distance.
+function brushes(scale, dpr) {
+  const brush = (past, future, pastMost, futureMost) => {
+    const reach = Math.max(past, future) + 0.5;
+    const cells = Math.ceil(reach * reach * FINE) + 1;
+    const covers = (half, most) => Uint8Array.from({ length: cells }, (_, cell) => Math.round(clamp(half + 0.5 - Math.sqrt((cell + 0.5) / FINE), 0, 1) * most));
+    return { reach, past: covers(past, pastMost), future: covers(future, futureMost) };
+  };
+  const width = (low, high, strength) => (low + (high - low) * strength) * 0.5 * dpr;
   const strengths = Array.from({ length: BINS }, (_, bin) => scale.strength(bin));
-  const widths = (low, high) => Float64Array.from([...strengths.map((strength) => (low + (high - low) * strength) * 0.5 * dpr), 0.5 * dpr]);
-  return { past: widths(0.9, 2.4), future: widths(0.7, 1.3) };
+  return [...strengths.map((each) => brush(width(0.9, 2.4, each), width(0.7, 1.3, each), 255, 255)), brush(0.5 * dpr, 0.5 * dpr, 127, 230)];
 }
 
 class Strands {
@@ -55,7 +62,7 @@ class Strands {
     const { state, colour } = run.layers;
     const [scaleX, shiftX, scaleY, shiftY] = pane.place;
     const count = pathCount(pane, state);
-    const halves = halfWidths(scale, pane.dpr);
+    const all = brushes(scale, pane.dpr);
     for (let j = 0; j < this.count; j++) this.slots[this.pixels[j]] = 0;
     this.count = 0;
     const { values, size, dims } = state;
@@ -66,18 +73,19 @@ class Strands {
         const y = values[at + 1] * scaleY + shiftY;
         const toX = values[at + size] * scaleX + shiftX;
         const toY = values[at + size + 1] * scaleY + shiftY;
-        this.stretch(x, y, toX, toY, k, stretchBin(colour, scale, k, i), halves);
+        const bin = stretchBin(colour, scale, k, i);
+        this.stretch(x, y, toX, toY, k, bin, all[bin]);
       }
     }
     this.dye(scale);
   }
 
   // A straight stretch with round ends, row by row; what is missing or far outside falls through every test.
-  stretch(x, y, toX, toY, time, bin, halves) {
+  stretch(x, y, toX, toY, time, bin, brush) {
     if (!(Math.max(Math.abs(x), Math.abs(y), Math.abs(toX), Math.abs(toY)) < 1e6)) return;
-    const past = halves.past[bin] + 0.5;
-    const future = halves.future[bin] + 0.5;
-    const reach = Math.max(past, future);
+    const { slots } = this;
+    const { reach } = brush;
+    const most = reach * reach;
     const dx = toX - x;
     const dy = toY - y;
     const square = dx * dx + dy * dy;
@@ -91,33 +99,33 @@ class Strands {
       const left = Math.max(0, Math.min(x, toX) - reach, slant ? middle - margin : 0);
       const right = Math.min(this.width - 1, Math.max(x, toX) + reach, slant ? middle + margin : Infinity);
       for (let column = Math.floor(left); column <= right; column++) {
+        const pixel = row * this.width + column;
+        const slot = slots[pixel];
+        if (slot && this.past[slot - 1] >= SOLID) continue;
         const px = column + 0.5 - x;
         const along = (px * dx + py * dy) * inverse;
         const part = along < 0 ? 0 : along > 1 ? 1 : along;
         const offX = px - part * dx;
         const offY = py - part * dy;
         const off = offX * offX + offY * offY;
-        if (off >= reach * reach) continue;
-        const away = Math.sqrt(off);
-        this.touch(row * this.width + column, time, bin, past - away, future - away);
+        if (off < most) this.touch(pixel, time, bin, brush, (off * FINE) | 0);
       }
     }
   }
 
-  touch(pixel, time, bin, past, future) {
-    const strength = bin === NEUTRAL ? 127 : 255;
-    const covered = Math.round(clamp(past, 0, 1) * strength);
+  touch(pixel, time, bin, brush, cell) {
+    const covered = brush.past[cell];
     let slot = this.slots[pixel] - 1;
     if (slot < 0) {
       if (this.count === this.pixels.length) this.grow(2 * this.count);
       slot = this.count++;
       this.slots[pixel] = slot + 1;
       this.pixels[slot] = pixel;
-    } else if (this.past[slot] >= Math.min(SOLID, covered)) return;
+    } else if (this.past[slot] >= covered) return;
     this.times[slot] = time;
     this.bins[slot] = bin;
     this.past[slot] = covered;
-    this.future[slot] = Math.round(clamp(future, 0, 1) * (bin === NEUTRAL ? 230 : 255));
+    this.future[slot] = brush.future[cell];
   }
 
   // The colours of each bin, past and future, in the two halves that a blend takes.
