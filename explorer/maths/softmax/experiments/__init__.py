@@ -23,7 +23,13 @@ from explorer.maths.softmax.experiments.onset import (
     table_of,
 )
 from explorer.maths.softmax.experiments.optimisers import OPTIMISERS
-from explorer.maths.softmax.experiments.split import Split, accuracy, digits_by_page, digits_split
+from explorer.maths.softmax.experiments.split import (
+    Split,
+    accuracy,
+    digits_by_page,
+    digits_pair,
+    digits_split,
+)
 from explorer.maths.softmax.experiments.temperature import TemperatureCurve, Temperatures, temperatures
 from explorer.maths.softmax.experiments.training import TrainFrame, watched_training
 
@@ -51,6 +57,7 @@ __all__ = [
     "collapse",
     "conflicting_pair",
     "digits_by_page",
+    "digits_pair",
     "digits_split",
     "direction",
     "least_squares",

@@ -183,7 +183,7 @@ class _Lane:
         self.module.train()
         self.optimizer.zero_grad()
         loss = functional.cross_entropy(self.module(x), y)
-        told, part, r = float(loss), 0.0, math.nan
+        told, part, r = float(loss.detach()), 0.0, math.nan
         if math.isfinite(told):
             loss.backward()
             before = values(self.module)

@@ -46,14 +46,10 @@ def conflicting_pair(r: tuple[float, ...] = (0.9,), start: float = -0.1) -> Pair
         raise ValueError("`start` must not be 0, where the two samples agree; give -0.1")
     pair = _Pair(start)
     way = math.pi * (1.0 if start < 0 else -1.0)
-    told = step_radius(
-        pair,
-        torch.ones(2, 1, dtype=torch.float64),
-        {"weight": torch.tensor(way).double()},
-        torch.tensor([0, 1]),
-        at=r,
-    )
-    now = functional.cross_entropy(pair(torch.ones(2, 1, dtype=torch.float64)), torch.tensor([0, 1]))
+    x, y = torch.ones(2, 1, dtype=torch.float64), torch.tensor([0, 1])
+    told = step_radius(pair, x, {"weight": torch.tensor(way, dtype=torch.float64)}, y, at=r)
+    with torch.no_grad():
+        now = functional.cross_entropy(pair(x), y)
     return PairCurve(r, tuple(told.losses.tolist()), float(now), told.radius.batch)
 
 

@@ -53,6 +53,13 @@ def digits_split(test: float = 0.3, seed: int = 42) -> Split:
     return Split(x[train], y[train], x[held], y[held])
 
 
+def digits_pair(first: int, second: int) -> Split:
+    """All digits of two classes, labelled 0 and 1, in both parts: to separate, not to generalise."""
+    images, labels = load_digits(return_X_y=True)
+    x, y = torch.tensor(images / 16.0).float(), torch.tensor(labels)
+    return Split(x, y, x, y).of(first, second)
+
+
 def digits_by_page(test: float = 0.2) -> Split:
     """The digits with the first pages to judge by: other hands than those that are learnt from."""
     images, labels = load_digits(return_X_y=True)

@@ -71,7 +71,8 @@ def watched_training(
         optimizer.zero_grad()
         logits = module(x)
         loss = functional.cross_entropy(logits, y)
-        finite = math.isfinite(float(loss))
+        told_loss = float(loss.detach())
+        finite = math.isfinite(told_loss)
         if finite:
             loss.backward()
         before = values(module)
@@ -83,7 +84,7 @@ def watched_training(
         look = step % look_every == 0 or step == steps or not finite
         yield TrainFrame(
             step=step,
-            loss=float(loss),
+            loss=told_loss,
             right=float((logits.argmax(1) == y).double().mean()),
             r_max=told.r_max,
             r_99=told.r_99,
