@@ -188,7 +188,7 @@ class Projector:
 
     def _numbered_table(self, table: dict[str, Any]) -> dict[str, Any]:
         rows = [
-            {**row, **{part: self._numbered(row[part]) for part in ("values", "of") if part in row}}
+            {**row, **{part: self._numbered(row[part]) for part in ("values", "of", "roles") if part in row}}
             for row in table["rows"]
         ]
         return {**table, "rows": rows}

@@ -37,7 +37,10 @@ class Numbers {
       this.cells[i].forEach((cell, k) => {
         const pane = panes[this.columns[k]];
         const run = pane && pane.run;
-        say(cell, run ? valueWords(row, alone ? row.unit : "", run.id, run.nearest(this.stage.cursor.share)) : "–");
+        const frame = run && run.nearest(this.stage.cursor.share);
+        say(cell, run ? valueWords(row, alone ? row.unit : "", run.id, frame) : "–");
+        const role = run && (row.roles || {})[run.id];
+        cell.style.color = this.stage.theme.roles[Array.isArray(role) ? role[frame] : role] || "";
       });
     });
   }
@@ -46,6 +49,7 @@ class Numbers {
 function valueWords(row, unit, run, frame) {
   const values = (row.values || {})[run];
   const value = Array.isArray(values) ? values[frame] : values;
+  if (typeof value === "string") return value;
   const whole = row.of && row.of[run];
   const spread = row.spread && row.spread[run];
   const words = figure(value) + (Number.isFinite(spread) ? `\n± ${figure(Number(spread.toPrecision(1)))}` : "") + (unit ? ` ${unit}` : "");
