@@ -19,6 +19,7 @@ _HOMES = {
     "RadiusControl": "explorer.maths.softmax.control",
     "Trajectory": "explorer.maths.trajectory",
     "any_step": "explorer.maths.students.any_step",
+    "classifier": "explorer.models.trained_classifiers:trained_classifier",
     "compare": "explorer.maths.students.compare",
     "curvature": "explorer.maths.curvature",
     "distill": "explorer.maths.students",
@@ -56,6 +57,7 @@ __all__ = [
     "RadiusControl",
     "Trajectory",
     "any_step",
+    "classifier",
     "compare",
     "curvature",
     "distill",
@@ -117,5 +119,6 @@ if TYPE_CHECKING:
     from explorer.maths.targets import as_target as target
     from explorer.maths.trajectory import Trajectory, trajectory
     from explorer.models.schedulers import ALL_SAMPLERS as SAMPLERS
+    from explorer.models.trained_classifiers import trained_classifier as classifier
     from explorer.models.zoo import load, student
     from explorer.widgets import lab, scrub

@@ -18,7 +18,7 @@ SOURCES = sorted((ROOT / "explorer").rglob("*.py"))
 def test_exactly_the_listed_names_are_public_and_all_of_them_load():
     expected = {
         "LABS", "NetworkField", "PATHS", "RadiusControl", "SAMPLERS", "STUDENTS", "TARGETS", "Trajectory",
-        "any_step", "compare", "curvature", "distill", "drawn", "figure", "lab", "landscape", "load",
+        "any_step", "classifier", "compare", "curvature", "distill", "drawn", "figure", "lab", "landscape", "load",
         "log_likelihood", "mixture", "radius", "record", "scrub", "sliced_w2", "spectrum", "step_radius",
         "student", "switch_curve", "switched", "target", "trajectory", "w2", "walk", "weak_fit",
     }  # fmt: skip

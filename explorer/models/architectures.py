@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -9,6 +10,7 @@ from torch import nn
 from explorer.maths.names import nearest
 from explorer.maths.networks import FlowMLP, HeadMLP
 from explorer.maths.residual import ResidualMLP
+from explorer.models.classifiers import CLASSIFIERS, classifier
 from explorer.models.unet import PictureUNet
 
 
@@ -32,6 +34,12 @@ def _grid(levels: int, seed: int = 0, **each: Any) -> nn.ModuleDict:
     return nn.ModuleDict({str(2**level): FlowMLP(**each, seed=seed + level) for level in range(levels)})
 
 
+def _stages(net: str, early: bool, mid: bool, final: bool, seed: int = 0) -> nn.ModuleDict:
+    """A classifier for each stage of its training that is there."""
+    there = {"early": early, "mid": mid, "final": final}
+    return nn.ModuleDict({name: classifier(net, seed) for name, kept in there.items() if kept})
+
+
 _HEAD = {"dims": (1, 4096), "width": (1, 1024), "depth": (1, 16), "waves": (0, 6)}
 _MLP = _HEAD | {"interval": (False, True)}
 
@@ -46,6 +54,12 @@ ARCHITECTURES: dict[str, Architecture] = {
     "picture_unet": Architecture(
         _unet, {"channels": (1, 4), "size": (4, 64), "width": (8, 64), "levels": (1, 4), "classes": (1, 1000)}
     ),
+    **{
+        f"classifier_{net}": Architecture(
+            partial(_stages, net), {name: (False, True) for name in ("early", "mid", "final")}
+        )
+        for net in CLASSIFIERS
+    },
 }
 """Every architecture by its key in a card; nothing else is ever built from a file."""
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import get_args
+from typing import Literal, get_args
 
 from explorer.maths.fields import Predicts
 from explorer.maths.names import nearest
@@ -34,6 +34,7 @@ class Card:
     A student's card has its ``method``, a key of ``explorer.maths.students.STUDENTS``, with that method's ``settings``,
     the ``kind`` of map that it is, and the ``evals`` at which its figures say how well it does; ``teacher`` is then the
     network that it learnt from, and ``coupling``, ``times`` and ``penalty`` say nothing: they are the method's own.
+    A classifier's predicts logits and has no path; its architecture says at which stages of training it is there.
     Tensors that are kept as float16 are computed with as float32, and the figures are theirs. Cards before version
     3 knew neither.
     """
@@ -41,7 +42,7 @@ class Card:
     architecture: Mapping[str, object]
     target: str
     path: str
-    predicts: Predicts
+    predicts: Predicts | Literal["logits"]
     shape: tuple[int, ...]
     labels: tuple[str, ...] = ()
     steps: int = 0
@@ -145,8 +146,8 @@ _NO_STUDENT: dict[str, object] = {"method": "", "kind": "", "evals": [], "settin
 """What every network was before version 3."""
 _BEFORE: dict[int, dict[str, object]] = {1: _PLAIN | _NO_STUDENT, 2: _NO_STUDENT, 3: {}}
 _KNOWN: dict[str, Collection[str]] = {
-    "path": PATHS,
-    "predicts": get_args(Predicts),
+    "path": ("", *PATHS),
+    "predicts": (*get_args(Predicts), "logits"),
     "coupling": COUPLINGS,
     "times": TIMES,
     "penalty": PENALTIES,

@@ -86,7 +86,13 @@ def read_card(file: str | Path) -> Card:
 
 
 def field_from(network: nn.Module, card: Card) -> NetworkField:
-    """The field of a network that was loaded with its card."""
+    """The field of a network that was loaded with its card.
+
+    Raises:
+        ValueError: for a classifier.
+    """
+    if card.predicts == "logits":
+        raise ValueError("a classifier gives logits and is no field; load it by `ex.classifier`")
     return NetworkField(
         network,
         card.path,

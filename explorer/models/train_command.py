@@ -35,6 +35,7 @@ from explorer.models.checkpoints import field_from, read_card, rounded, save_net
 from explorer.models.entries import Entry
 from explorer.models.teachers import Teacher, found_teacher, pairs_of
 from explorer.models.train_student import agrees, train_student
+from explorer.models.trained_classifiers import CLASSIFIER_CATALOGUE, is_classifier, retrained
 from explorer.models.zoo import CATALOGUE, STUDENT_CATALOGUE
 
 DROP = 0.15
@@ -53,7 +54,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="NAME",
         help="a target (two_moons), a shipped network (two_moons/vp), a way to straighten one (spirals/reflow) or to "
-        "make a student of it (spirals/mean_flow)",
+        "make a student of it (spirals/mean_flow), a classifier of the digits (classifier/mlp)",
     )
     parser.add_argument(
         "--all",
@@ -75,7 +76,8 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_train_command(args: argparse.Namespace) -> int:
     """Run the command with parsed arguments; its exit status."""
-    names = [*((*CATALOGUE, *STUDENT_CATALOGUE) if args.all else ()), *args.names]
+    classifiers = [entry.name for entry in CLASSIFIER_CATALOGUE.values()]
+    names = [*((*CATALOGUE, *STUDENT_CATALOGUE, *classifiers) if args.all else ()), *args.names]
     run_train(
         names,
         device=args.device,
@@ -115,17 +117,19 @@ def run_train(
     settings: dict[str, object] = {"path": path, "predicts": predicts, "steps": steps, "batch": batch}
     settings |= {"learning_rate": learning_rate, "seed": seed}
     given = {name: value for name, value in settings.items() if value is not None}
-    entries = [asked(name, given) for name in names]
+    entries = [name if is_classifier(name, given) else asked(name, given) for name in names]
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise ValueError(f"cannot make the folder {out.name!r}: {fault.strerror}; choose another") from None
     sweep(out)
     with _one_thread():
-        return [_trained(entry, out, device) for entry in entries]
+        return [_trained(entry, out, device, seed or 0) for entry in entries]
 
 
-def _trained(entry: Entry, out: Path, device: str) -> Path:
+def _trained(entry: Entry | str, out: Path, device: str, seed: int) -> Path:
+    if isinstance(entry, str):
+        return retrained(entry, out, seed)
     file, state = out / entry.file_name, out / entry.file_name.replace(".safetensors", ".training")
     beside = found_teacher(entry.beside, out, entry.name) if entry.beside else None
     if _is_there(file, entry, _taught_by(entry, beside)):

@@ -30,6 +30,7 @@ from explorer.maths.softmax.experiments.split import (
     digits_pair,
     digits_split,
 )
+from explorer.maths.softmax.experiments.stages import STAGES, Stage, stages
 from explorer.maths.softmax.experiments.temperature import TemperatureCurve, Temperatures, temperatures
 from explorer.maths.softmax.experiments.training import TrainFrame, watched_training
 
@@ -38,6 +39,7 @@ __all__ = [
     "CRITERIA",
     "DIRECTIONS",
     "OPTIMISERS",
+    "STAGES",
     "Arena",
     "ArenaRun",
     "CollapseFrame",
@@ -48,6 +50,7 @@ __all__ = [
     "Spike",
     "Split",
     "SquaresRun",
+    "Stage",
     "TemperatureCurve",
     "Temperatures",
     "TrainFrame",
@@ -66,6 +69,7 @@ __all__ = [
     "onset_curve",
     "perceptron",
     "signed",
+    "stages",
     "table_from_text",
     "table_of",
     "temperatures",

@@ -1,8 +1,8 @@
 """Steps to ask about: the gradient's, a mini-batch's, Adam's, momentum's, a random one; each a whole displacement.
 
 Only the direction matters to a radius in steps of r, but lengths are real: ``learning_rate`` times what the optimiser
-would do. Adam's and momentum's memory is that of ``optimizer`` where one is given, else it is filled by ``MEMORY``
-mini-batch gradients taken where the module stands.
+would do. Adam's and momentum's memory is filled by ``MEMORY`` mini-batch gradients taken where the module stands;
+``next_step`` takes an optimiser's own.
 """
 
 from collections.abc import Callable, Mapping
@@ -64,12 +64,20 @@ def momentum(module: nn.Module, split: Split, source: torch.Generator, rate: flo
 
 
 def next_step(
-    module: nn.Module, split: Split, source: torch.Generator, optimizer: Optimizer, copy: nn.Module
+    module: nn.Module,
+    split: Split,
+    source: torch.Generator,
+    optimizer: Optimizer,
+    copy: nn.Module,
+    batches: int = MEMORY,
 ) -> Displacement:
-    """What ``optimizer``, over the parameters of ``copy``, does after ``MEMORY`` mini-batches at one place."""
+    """What ``optimizer``, over the parameters of ``copy``, does with the last of some mini-batches at one place.
+
+    One batch where the optimiser has a memory already, which is then that of its training.
+    """
     start = {name: p.detach().clone() for name, p in module.named_parameters()}
     own = dict(copy.named_parameters())
-    for _ in range(MEMORY):
+    for _ in range(batches):
         with torch.no_grad():
             for name, p in own.items():
                 p.copy_(start[name])
