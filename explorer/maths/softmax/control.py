@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from explorer.maths.names import nearest
+from explorer.maths.softmax.losses import is_known
 from explorer.maths.softmax.record import StepRadius
-from explorer.maths.softmax.rows import Loss
 from explorer.maths.softmax.speeds import batch_size, portion, takes_batch_statistics
 from explorer.maths.softmax.step import step_radius
 from explorer.maths.softmax.trail import Trail
@@ -77,7 +77,7 @@ class RadiusControl:
         **options: Any,
     ):
         _check_limits(r_max, mode, every, trigger, rows, quantile)
-        if not isinstance(options.get("loss") or nn.CrossEntropyLoss(), Loss):
+        if not is_known(options.get("loss")):
             raise ValueError(
                 f"a {type(options['loss']).__name__} has no softmax radius; control needs a softmax loss"
             )

@@ -1,6 +1,7 @@
 """A step in units of its radii: what ``ex.step_radius`` gives."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -26,20 +27,26 @@ class StepRadius:
     """A step in units of its radii; rows are samples, or positions of a sequence, that the loss counts. Float64.
 
     ``r`` [m] largest predicted change of a logit difference over pi (a soft cap's poles may raise it); ``places`` [m]
-    positions of the rows in the module's output, classes apart; ``at`` [q] the parts of the step that ``losses`` are
-    told at. ``status`` is ok, no rows, NaN, infinite or not applicable, and ``text`` its sentence. ``by`` says how the
-    speeds were found, ``per_input`` how many positions an input has. All else is worked out when first read.
+    positions of the rows in the module's output, classes apart; ``parts`` [q] of the step that ``losses`` are told at
+    (``at``, as a tensor). ``status`` is ok, no rows, NaN, infinite or not applicable, and ``text`` its sentence. ``by``
+    says how the speeds were found, ``per_input`` how many positions an input has. All else is worked out when first
+    read.
     """
 
     r: Tensor
     places: Tensor
-    at: Tensor
+    parts: Sequence[float]
     status: str
     by: str
     per_input: int
     logits: Tensor | None
     speeds: Tensor | None
     told: Mean | Settled = field(repr=False)
+
+    @cached_property
+    def at(self) -> Tensor:
+        """The parts [q] of the step that ``losses`` are told at."""
+        return torch.tensor(self.parts, dtype=torch.float64)
 
     @property
     def g(self) -> float:
@@ -76,7 +83,7 @@ class StepRadius:
     @property
     def r_max(self) -> float:
         """The largest r: 0 for no rows, NaN if any is NaN."""
-        return self.quantile(1.0)
+        return float(self.r.amax()) if len(self.r) else self.quantile(1.0)
 
     @property
     def r_99(self) -> float:
@@ -148,9 +155,11 @@ class StepRadius:
         return radius(self.logits, self.speeds)
 
 
-def empty(status: str, at: Tensor) -> StepRadius:
+def empty(status: str, parts: Sequence[float]) -> StepRadius:
     """The record of a step that has no rows to tell of, for the reason ``status``."""
     none, nan = torch.zeros(0, dtype=torch.float64), math.nan
     few = none.long()
-    blank = Settled(nan, nan, torch.full_like(at, nan), few.bool(), few.bool(), nan)
-    return StepRadius(none, few, at, status, "", 1, None, None, blank)
+    blank = Settled(
+        nan, nan, torch.full((len(parts),), nan, dtype=torch.float64), few.bool(), few.bool(), nan
+    )
+    return StepRadius(none, few, parts, status, "", 1, None, None, blank)

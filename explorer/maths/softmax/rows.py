@@ -1,9 +1,10 @@
 """What a classification loss makes of logits: rows, each a softmax with its own shares of the classes.
 
 Every loss here is a sum over rows of ``w log sum_k exp(z_k) - sum_k q_k z_k`` with ``w = sum_k q_k``: hard and soft
-targets, label smoothing, class weights and ignored labels only change q, which moves no singularity. A sigmoid is a
-softmax of its logit against 0, one row for each logit. Temperature divides logits and speeds alike; a soft cap
-``c tanh(z / c)`` is applied here too, and its own poles limit the radius beside the softmax.
+targets, label smoothing, weights of classes and samples and ignored labels only change q, which moves no singularity.
+(The focal loss adds some; see ``losses``.) A sigmoid is a softmax of its logit against 0, one row for each logit.
+Temperature divides logits and speeds alike; a soft cap ``c tanh(z / c)`` is applied here too, and its own poles limit
+the radius beside the softmax.
 """
 
 import math
@@ -14,22 +15,21 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from explorer.maths.softmax.aims import Aims, hefts
+from explorer.maths.softmax.losses import FocalLoss, Loss
 from explorer.maths.softmax.terms import spreads
-
-Loss = nn.CrossEntropyLoss | nn.BCEWithLogitsLoss
-
-
-Shares = tuple[Tensor | None, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows that the loss sees; float64.
+    """Rows that the loss sees, classes first: sums over few classes are then sums of long rows, several times quicker.
 
-    ``logits``, ``speeds`` [m, k]; ``places`` [m] their positions in the module's output, classes apart (for a sigmoid:
-    its positions, logit by logit); ``poles`` [m] distance in steps of the nearest pole of a soft cap, None without one;
-    ``digits`` the precision of the logits' own type; ``ask`` gives the shares [m, k] q, None without targets, and what
-    a mean over them is divided by: r needs neither.
+    ``logits``, ``speeds`` [k, m], float64; ``places`` [m] their positions in the module's output, classes apart (for a
+    sigmoid: its positions, logit by logit); ``poles`` [m] distance in steps of the nearest pole of a soft cap, None
+    without one; ``digits`` the precision of the logits' own type. ``labels`` [m] where each row is trained towards one
+    class alone, else None; ``mass`` [m] how much such a row (without targets: any row) counts, None for 1; ``norm``
+    what a mean over the rows is divided by; ``ask`` gives the shares [m, k] q, None without targets; ``gamma`` of a
+    focal loss. r needs none of these.
     """
 
     logits: Tensor
@@ -37,25 +37,34 @@ class Rows:
     places: Tensor
     poles: Tensor | None
     digits: float
-    ask: Callable[[], Shares]
+    labels: Tensor | None
+    mass: Tensor | None
+    norm: float
+    ask: Callable[[], Tensor | None]
+    gamma: float | None = None
 
     @cached_property
-    def shares(self) -> Shares:
-        """The shares and the divisor, worked out when first read."""
-        return self.ask()
+    def shares(self) -> Tensor | None:
+        """The shares [k, m] of the classes, worked out when first read."""
+        q = self.ask()
+        return None if q is None else q.T.contiguous()
+
+    @cached_property
+    def _spread(self) -> Tensor:
+        return self.speeds.amax(0) - self.speeds.amin(0)
 
     @cached_property
     def is_finite(self) -> bool:
-        """Whether all logits and speeds are, seen by one sum (which may overflow, and then says no)."""
-        return math.isfinite(float(self.logits.sum() + self.speeds.sum()))
+        """Whether all logits and speeds are: a sum may overflow, and then says no; a spread of finite ones is."""
+        if not self.logits.numel():
+            return not len(self.places)
+        return math.isfinite(float(self.logits.sum())) and math.isfinite(float(self._spread.amax()))
 
     @cached_property
     def r(self) -> Tensor:
         """Largest predicted change of a logit difference over pi [m]; a pole that is nearer raises it."""
-        if self.is_finite and self.logits.shape[1]:
-            r = (self.speeds.amax(1) - self.speeds.amin(1)) / math.pi
-        else:
-            r = spreads(self.logits, self.speeds) / math.pi
+        usual = self.is_finite and len(self.logits)
+        r = (self._spread if usual else spreads(self.logits.T, self.speeds.T)) / math.pi
         return r if self.poles is None else torch.maximum(r, 1.0 / self.poles)
 
 
@@ -79,6 +88,14 @@ class Head:
         whole = isinstance(self.loss, nn.BCEWithLogitsLoss)
         return logits.numel() if whole else logits.numel() // max(1, logits.shape[self.class_dim])
 
+    def aims(
+        self, targets: Tensor | None, weights: Tensor | None, m: int, k: int, device: torch.device
+    ) -> Aims | None:
+        """What m rows of k classes are trained towards; None where neither targets nor weights are given."""
+        if targets is None and weights is None:
+            return None
+        return Aims(self.loss, self.class_dim, targets, weights, m, k, device)
+
     def seen(self, logits: Tensor, speeds: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Logits and speeds as the loss sees them, float64, and the distances of the soft cap's poles."""
         z, a = logits.double(), speeds.double()
@@ -92,45 +109,53 @@ class Head:
         bent = (z / c).tanh()
         return torch.where(there, c * bent, z), torch.where(there, a * (1.0 - bent.square()), a), poles
 
-    def rows(self, logits: Tensor, speeds: Tensor, targets: Tensor | None) -> Rows:
+    def rows(
+        self, logits: Tensor, speeds: Tensor, targets: Tensor | None, weights: Tensor | None = None
+    ) -> Rows:
         """Rows of a module's output and its speeds, one shape both.
 
         Raises:
-            ValueError: when targets do not fit the logits.
+            ValueError: when targets or weights do not fit the logits.
         """
-        z, a, poles = self.seen(logits, speeds)
         made = _sigmoid if isinstance(self.loss, nn.BCEWithLogitsLoss) else _softmax
-        return made(self, z, a, poles, targets, torch.finfo(logits.dtype).eps)
+        return made(self, logits, speeds, targets, weights)
 
 
 def _softmax(
-    head: Head, z: Tensor, a: Tensor, poles: Tensor | None, targets: Tensor | None, digits: float
+    head: Head, logits: Tensor, speeds: Tensor, targets: Tensor | None, weights: Tensor | None
 ) -> Rows:
-    if z.ndim == 1:
+    if logits.ndim == 1:
         raise ValueError(
             "a softmax needs logits [n, k] or more; got one number a sample; give BCEWithLogitsLoss()"
         )
-    z, a = _flat(z, head.class_dim), _flat(a, head.class_dim)
-    m, k = z.shape
+    z, a, poles = head.seen(_columns(logits, head.class_dim), _columns(speeds, head.class_dim))
+    k, m = z.shape
     if poles is not None:
-        poles = _flat(poles, head.class_dim)
-        poles = poles.amin(1) if k else poles.sum(1)
-    aims = None if targets is None else Aims(head, targets, m, k, z.device)
-    places = None if aims is None else aims.counted
-    if places is None:
+        poles = poles.amin(0) if k else poles.sum(0)
+    digits = torch.finfo(logits.dtype).eps
+    aims = head.aims(targets, weights, m, k, z.device)
+    if aims is None:
+        places = torch.arange(m, device=z.device)
+        return Rows(z, a, places, poles, digits, None, None, float(m), lambda: None)
+    if aims.counted is None:
         places = torch.arange(m, device=z.device)
     else:
-        z, a, poles = z[places], a[places], None if poles is None else poles[places]
-    return Rows(z, a, places, poles, digits, (lambda: (None, float(m))) if aims is None else aims.shares)
+        places = aims.counted
+        z, a, poles = z[:, places], a[:, places], None if poles is None else poles[places]
+    gamma = head.loss.gamma if isinstance(head.loss, FocalLoss) else None
+    labels = aims.labels if aims.is_hard else None
+    return Rows(z, a, places, poles, digits, labels, aims.mass, aims.norm, aims.shares, gamma)
 
 
 def _sigmoid(
-    head: Head, z: Tensor, a: Tensor, poles: Tensor | None, targets: Tensor | None, digits: float
+    head: Head, logits: Tensor, speeds: Tensor, targets: Tensor | None, weights: Tensor | None
 ) -> Rows:
     """Each logit against 0."""
-    z_rows, a_rows = (torch.stack([x.flatten(), torch.zeros_like(x.flatten())], dim=1) for x in (z, a))
-    norm = float(z.numel())
-    places, shares = torch.arange(z.numel(), device=z.device), None
+    z, a, poles = head.seen(logits, speeds)
+    z_rows, a_rows = (torch.stack([x.flatten(), torch.zeros_like(x.flatten())]) for x in (z, a))
+    heft = None if weights is None else hefts(weights, z.numel(), z.device)
+    norm = float(z.numel() if heft is None else heft.sum())
+    keep, shares = torch.ones(z.numel(), dtype=torch.bool, device=z.device), None
     if targets is not None:
         if targets.shape != z.shape:
             raise ValueError(
@@ -142,100 +167,20 @@ def _sigmoid(
             1.0 if getattr(head.loss, "pos_weight", None) is None else head.loss.pos_weight
         ).to(y)
         shares = torch.stack([(weight * positive * y).flatten(), (weight * (1 - y)).flatten()], dim=1)
-        places = (shares != 0).any(1).nonzero()[:, 0]
-        shares, z_rows, a_rows = shares[places], z_rows[places], a_rows[places]
-    poles = None if poles is None else poles.flatten()[places]
-    return Rows(z_rows, a_rows, places, poles, digits, lambda: (shares, norm))
+        shares = shares if heft is None else shares * heft[:, None]
+        keep = (shares != 0).any(1)
+    elif heft is not None:
+        keep = heft != 0
+    places = keep.nonzero()[:, 0]
+    shares, heft, poles = (
+        None if x is None else x[places] for x in (shares, heft, None if poles is None else poles.flatten())
+    )
+    digits = torch.finfo(logits.dtype).eps
+    return Rows(z_rows[:, places], a_rows[:, places], places, poles, digits, None, heft, norm, lambda: shares)
 
 
-def _flat(x: Tensor, class_dim: int) -> Tensor:
-    """[.., k, ..] -> [positions, k]."""
-    if x.ndim == 2 and class_dim in (-1, 1):
-        return x
-    return x.movedim(class_dim, -1).reshape(-1, x.shape[class_dim])
-
-
-class Aims:
-    """What m rows of k classes are trained towards, as ``torch.nn.CrossEntropyLoss`` has it.
-
-    ``labels`` [m] or ``soft`` [m, k], copied from the targets; ``weight`` [k] of the classes or None; ``counted`` the
-    rows that the loss counts, None for all: labels and soft targets are of these.
-
-    Raises:
-        ValueError: when the targets do not fit the rows.
-    """
-
-    def __init__(self, head: Head, targets: Tensor, m: int, k: int, device: torch.device):
-        self.m, self.k = m, k
-        self.ignored = getattr(head.loss, "ignore_index", -100)
-        self.smoothing = getattr(head.loss, "label_smoothing", 0.0)
-        weight = head.loss.weight
-        self.weight = None if weight is None else weight.to(device, torch.float64, copy=True)
-        self.labels = self.soft = torch.empty(0, device=device)
-        self.counted: Tensor | None = None
-        self.is_soft = targets.is_floating_point()
-        if self.is_soft:
-            self.soft = _flat(targets.to(device, torch.float64, copy=True), head.class_dim)
-            if self.soft.shape != (m, k):
-                raise ValueError(
-                    f"soft targets must have the logits' shape; got {list(targets.shape)} for {m} rows of {k}"
-                )
-            self._count(~(self.columns(0, k) <= 0).all(1))  # so that a NaN counts
-            return
-        self.labels = targets.reshape(-1).to(device, torch.long, copy=True)
-        self._check_labels()
-        if self.weight is not None:
-            # A label of no weight is a row of no weight, also where smoothing would leave some to others.
-            self._count(self.weight[self.labels] != 0)
-
-    def _check_labels(self) -> None:
-        labels, m, k = self.labels, self.m, self.k
-        if len(labels) != m:
-            raise ValueError(
-                f"`targets` must hold one label for each of the {m} rows; got {len(labels)}; see `class_dim`"
-            )
-        low, high = (int(x) for x in labels.aminmax()) if m else (0, 0)
-        if low >= 0 and high < max(k, 1) and not low <= self.ignored <= high:
-            return
-        off = labels == self.ignored
-        wrong = ~off & ((labels < 0) | (labels >= k))
-        if bool(wrong.any()):
-            raise ValueError(f"labels must lie from 0 to {k - 1} or be ignored; got {int(labels[wrong][0])}")
-        self._count(~off)
-
-    def _count(self, keep: Tensor) -> None:
-        """Leave out rows of those that are left [m]."""
-        if bool(keep.all()):
-            return
-        places = keep.nonzero()[:, 0]
-        self.counted = places if self.counted is None else self.counted[places]
-        if self.is_soft:
-            self.soft = self.soft[places]
-        else:
-            self.labels = self.labels[places]
-
-    def columns(self, first: int, last: int) -> Tensor:
-        """The shares [m, last - first] of some of the classes, for the rows that count."""
-        even = self.smoothing / self.k
-        if self.is_soft:
-            q = (1.0 - self.smoothing) * self.soft[:, first:last] + even
-        else:
-            aim, shape = self.labels[:, None], (len(self.labels), last - first)
-            q = torch.full(shape, even, dtype=torch.float64, device=aim.device)
-            if last - first == self.k:
-                q.scatter_(1, aim, 1.0 - self.smoothing + even)
-            else:
-                here = ((aim >= first) & (aim < last))[:, 0].nonzero()[:, 0]
-                q[here, self.labels[here] - first] += 1.0 - self.smoothing
-        return q if self.weight is None else q * self.weight[first:last]
-
-    @property
-    def norm(self) -> float:
-        """What the mean over the rows divides by."""
-        if self.is_soft:
-            return float(self.m)
-        return float(len(self.labels) if self.weight is None else self.weight[self.labels].sum())
-
-    def shares(self) -> Shares:
-        """The shares of all classes, and what a mean is divided by."""
-        return self.columns(0, self.k), self.norm
+def _columns(x: Tensor, class_dim: int) -> Tensor:
+    """[.., k, ..] -> [k, positions], float64."""
+    plain = x.ndim == 2 and class_dim in (-1, 1)
+    x = x.T if plain else x.movedim(class_dim, 0).reshape(x.shape[class_dim], -1)
+    return x.to(torch.float64, memory_format=torch.contiguous_format).contiguous()

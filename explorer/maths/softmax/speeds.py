@@ -1,19 +1,19 @@
 """Logits of a module and how fast they move along a step of its parameters: one product in forward mode.
 
-The module is called through ``torch.func.functional_call`` with copies of its buffers, with dropout off and with each
-BatchNorm as it was (in training mode it takes the batch's own statistics, as the loss does). Modes, buffers, gradients
-and the global generators come back as they were.
+The module is called with other parameters in its own places and copies of its buffers, with dropout off and with each
+BatchNorm as it was (in training mode it takes the batch's own statistics, as the loss does). Parameters, buffers,
+modes, gradients and the global generators come back as they were.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.utils import get_total_norm
 
@@ -21,14 +21,17 @@ from explorer.maths.forward import dual
 from explorer.maths.names import nearest
 
 By = Literal["jvp", "secant"]
+WAYS = get_args(By)
 Named = Mapping[str, Tensor]
+WIDE = (torch.float32, torch.float64)
+"""Types that hold the squares of ordinary steps."""
 UNSEEN = (RuntimeError, NotImplementedError, TypeError, AttributeError)
 """What torch raises where an operation has no forward derivative, or a module leaves torch."""
 
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """``logits``, ``speeds`` (float64, for the whole step) of one shape, and ``by`` which way they were found."""
+    """``logits``, ``speeds`` (for the whole step; float64 where their type is too small) of one shape, and ``by``."""
 
     logits: Tensor
     speeds: Tensor
@@ -36,28 +39,64 @@ class Motion:
 
 
 class Anatomy:
-    """A module's parts, looked up once: ``parameters`` by all names, ``first`` the first name for each, ``buffers``."""
+    """A module's parts, found in one walk: ``modules``, ``parameters`` by first names, and where all of it is kept.
+
+    A tied weight has the name at which it is met first; ``known`` are all names, with the first name of each.
+    """
 
     def __init__(self, module: nn.Module):
-        self.module, self.modules = module, list(module.modules())
-        self.parameters = dict(module.named_parameters(remove_duplicate=False))
-        firsts: dict[int, str] = {}
-        self.first = {name: firsts.setdefault(id(p), name) for name, p in self.parameters.items()}
-        self.buffers = dict(module.named_buffers(remove_duplicate=False))
+        self.module = module
+        self.modules: list[nn.Module] = []
+        self.parameters: dict[str, Tensor] = {}
+        self._shelves: list[tuple[dict[str, Any], str, str]] = []  # of parameters: owner, key, first name
+        self._stores: list[tuple[dict[str, Any], str, Tensor]] = []  # of buffers: owner, key, value
+        self._firsts: dict[int, str] = {}
+        for path, part in module.named_modules():
+            self.modules.append(part)
+            for key, own in part._parameters.items():
+                if own is not None:
+                    name = self._firsts.setdefault(id(own), f"{path}.{key}" if path else key)
+                    self.parameters.setdefault(name, own)
+                    self._shelves.append((part._parameters, key, name))
+            for key, buffer in part._buffers.items():
+                if buffer is not None:
+                    self._stores.append((part._buffers, key, buffer))
+
+    @cached_property
+    def known(self) -> dict[str, str]:
+        """The first name for every name of a parameter."""
+        every = self.module.named_parameters(remove_duplicate=False)
+        return {name: self._firsts[id(own)] for name, own in every}
+
+    def first(self, what: str, name: str) -> str:
+        """The first name of the parameter that is called so.
+
+        Raises:
+            ValueError: where none is, for the argument ``what``.
+        """
+        return name if name in self.parameters else self.known[nearest(what, name, self.known)]
 
     def base(self, start: Named | None) -> dict[str, Tensor]:
         """The parameters by first names, or those of ``start`` in their place."""
-        own = {name: p.detach() for name, p in self.parameters.items() if self.first[name] == name}
-        return own | {self.first[name]: value.detach() for name, value in (start or {}).items()}
+        own = {name: p.detach() for name, p in self.parameters.items()}
+        return own | {self.first("start", name): value.detach() for name, value in (start or {}).items()}
 
     def __call__(self, inputs: Any, values: Named) -> Tensor:
         """The logits where the parameters are ``values``, by first names."""
         # What a module stores, it must write on copies, and on fresh ones for each call.
-        copies = {id(b): b.detach().clone() for b in self.buffers.values()}
-        whole = {name: values[first] for name, first in self.first.items()}
-        whole |= {name: copies[id(b)] for name, b in self.buffers.items()}
+        copies = {id(b): b.detach().clone() for _, _, b in self._stores}
+        kept = [(shelf, key, shelf[key]) for shelf, key, _ in self._shelves]
         args, named = _arguments(inputs)
-        return logits_of(functional_call(self.module, whole, args, named, tie_weights=False))
+        try:
+            for shelf, key, name in self._shelves:
+                shelf[key] = values[name]
+            for shelf, key, own in self._stores:
+                shelf[key] = copies[id(own)]
+            return logits_of(self.module(*args, **named))
+        finally:
+            # All that stands in these dictionaries now is the call's, whatever the module did to it.
+            for shelf, key, own in (*kept, *self._stores):
+                shelf[key] = own
 
 
 def motions(
@@ -71,7 +110,7 @@ def motions(
     count = batch_size(inputs)
     if count > chunk and takes_batch_statistics(anatomy.modules):
         chunk = count  # parts of a batch have other statistics
-    ways = get_args(By)[get_args(By).index(nearest("by", by, get_args(By))) :]
+    ways = WAYS[WAYS.index(nearest("by", by, WAYS)) :]
     for start in range(0, count, chunk) if count else (0,):
         place = slice(start, min(start + chunk, count))
         part = inputs if count <= chunk else portion(inputs, place)
@@ -103,14 +142,16 @@ def _moved(ask: Anatomy, inputs: Any, base: Named, step: Named, size: float, by:
         tuple(base[name] for name in names),
         tuple(tangents.values()),
     )
-    speeds = speeds.double()
-    return Motion(logits, torch.ldexp(speeds, torch.tensor(power)) if power else speeds, by)
+    return Motion(logits, torch.ldexp(speeds.double(), torch.tensor(power)) if power else speeds, by)
 
 
 def length(values: Iterable[Tensor]) -> float:
     """Euclidean length of a step in parts: NaN or inf only if an entry is, 0 only if all are."""
     parts = list(values)
-    short = float(get_total_norm(parts))
+    if all(x.device.type == "cpu" for x in parts):
+        short = math.hypot(*map(float, torch._foreach_norm(parts))) if parts else 0.0
+    else:
+        short = float(get_total_norm(parts))
     if math.isfinite(short) and short > 1e-15:
         return short
     # The parts' own type may not hold their squares.
@@ -123,7 +164,7 @@ def _in_range(step: Named, base: Named, size: float) -> tuple[int, Named]:
     A JVP is linear, and types have little range: the smaller the type the less.
     """
     power = math.frexp(size)[1]
-    wide = all(value.dtype in (torch.float32, torch.float64) for value in base.values())
+    wide = all(value.dtype in WIDE for value in base.values())
     if wide and abs(power) < 24:
         return 0, {name: value.to(base[name]) for name, value in step.items()}
     by = torch.tensor(-power)
@@ -166,7 +207,7 @@ def batch_size(inputs: Any) -> int:
         raise ValueError(
             "`inputs` must be a tensor [n, ..], a tuple of them, or a dict of them by name; got none"
         )
-    return len(found[0])
+    return found[0].shape[0]
 
 
 def portion(inputs: Any, place: slice | Tensor) -> Any:

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from explorer.maths.names import nearest
+from explorer.maths.softmax.losses import PLAIN, FocalLoss, is_known
 from explorer.maths.softmax.record import KEPT, StepRadius, empty
-from explorer.maths.softmax.rows import Head, Loss, Rows
+from explorer.maths.softmax.rows import Head, Rows
 from explorer.maths.softmax.speeds import Anatomy, Motion, Named, batch_size, length, motions
 from explorer.maths.softmax.told import Mean, Settled, Told
 from explorer.maths.softmax.vocabulary import Body, Swept, sweep
@@ -34,6 +34,7 @@ def step_radius(
     displacement: Named,
     targets: Tensor | None = None,
     *,
+    weights: Tensor | None = None,
     loss: nn.Module | None = None,
     temperature: float = 1.0,
     soft_cap: float | None = None,
@@ -47,8 +48,10 @@ def step_radius(
     """How large the step ``displacement`` (by names of ``named_parameters``; none: not moved) is for a batch.
 
     ``inputs`` is a tensor [n, ..], a tuple or a dict of them; the module gives logits with classes along ``class_dim``.
-    ``targets`` are labels or shares of the classes; ``loss`` is a ``torch.nn.CrossEntropyLoss`` (also when None) or
-    ``BCEWithLogitsLoss`` and brings label smoothing, class weights and ignored labels. The loss sees the logits over
+    ``targets`` are labels or shares of the classes, ``weights`` how much each sample (or each position) counts: 0 drops
+    it, and a mean divides by their sum. ``loss`` is a ``torch.nn.CrossEntropyLoss`` (also when None),
+    ``BCEWithLogitsLoss`` or ``FocalLoss`` of ``losses`` and brings label smoothing, class weights and ignored labels;
+    any other loss has no radius that we know, and the record says "not applicable". The loss sees the logits over
     ``temperature`` and through ``soft_cap * tanh(logits / soft_cap)``. ``start`` are parameters to start from in place
     of the module's own. ``head`` names the linear layer that gives the logits: it is then taken in pieces of the
     vocabulary and no logits are kept. One product in forward mode; ``by="secant"`` takes the whole change instead.
@@ -58,33 +61,39 @@ def step_radius(
     """
     anatomy = Anatomy(module) if head is None else Body(module, head)
     step = _checked_step(anatomy, displacement)
-    parts = torch.tensor(list(at), dtype=torch.float64)
+    parts = tuple(float(part) for part in at)
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
         raise ValueError(f"`chunk` must be a whole number of at least 1; got {chunk!r}")
-    if loss is not None and not isinstance(loss, Loss):
+    if not is_known(loss):
         return empty("not applicable", parts)
-    if head is not None and (isinstance(loss, nn.BCEWithLogitsLoss) or class_dim != -1):
+    if head is not None and (isinstance(loss, nn.BCEWithLogitsLoss | FocalLoss) or class_dim != -1):
         raise ValueError("a `head` in pieces needs a CrossEntropyLoss and classes last; leave `head` out")
     size = length(step.values())
     if not math.isfinite(size):
         return empty("NaN", parts)
-    _check_targets(inputs, targets)
-    tally = _Tally(Head(loss or nn.CrossEntropyLoss(), temperature, soft_cap, class_dim), parts)
+    count = batch_size(inputs)
+    for name, values in (("targets", targets), ("weights", weights)):
+        if values is not None and (values.ndim == 0 or len(values) != count):
+            raise ValueError(f"`{name}` must be [n, ..] for the {count} inputs; got {list(values.shape)}")
+    tally = _Tally(Head(loss or PLAIN, temperature, soft_cap, class_dim), parts)
     base = anatomy.base(start)
     for place, motion in motions(anatomy, inputs, step, size, base, by, chunk):
-        aims = None if targets is None else targets[place]
+        aims, heft = (None if x is None else x[place] for x in (targets, weights))
         if isinstance(anatomy, Body):
-            tally.count(sweep(anatomy, tally.head, motion, base, step, aims, parts), motion, place)
+            swept = sweep(
+                anatomy, tally.head, motion, base, step, aims, heft, torch.tensor(parts, dtype=torch.float64)
+            )
+            tally.count(swept, motion, place)
         else:
-            tally.add(motion, place, aims)
+            tally.add(motion, place, aims, heft)
     return tally.record()
 
 
 class _Tally:
     """The chunks of a batch: with their rows while these are few, else what they tell."""
 
-    def __init__(self, head: Head, at: Tensor):
-        self.head, self.at, self.by = head, at, ""
+    def __init__(self, head: Head, parts: Sequence[float]):
+        self.head, self.parts, self.by = head, parts, ""
         self.rows: list[Rows] = []
         self.told: list[Told | Settled] = []
         self.r: list[Tensor] = []
@@ -101,8 +110,8 @@ class _Tally:
         self.inputs += place.stop - place.start
         self.by = motion.by
 
-    def add(self, motion: Motion, place: slice, targets: Tensor | None) -> None:
-        rows = self.head.rows(motion.logits, motion.speeds, targets)
+    def add(self, motion: Motion, place: slice, targets: Tensor | None, weights: Tensor | None) -> None:
+        rows = self.head.rows(motion.logits, motion.speeds, targets, weights)
         self.r.append(rows.r)
         self.places.append(rows.places + self.positions if self.positions else rows.places)
         self.positions += self.head.positions(motion.logits)
@@ -110,7 +119,7 @@ class _Tally:
         self.inputs += place.stop - place.start
         self.by = motion.by
         self.rows.append(rows)
-        self.told.append(Told(rows, self.at.to(rows.logits)))
+        self.told.append(Told(rows, self.parts))
         if self.numbers > KEPT:
             self.told = [part.settled() if isinstance(part, Told) else part for part in self.told]
             self.rows.clear()
@@ -121,12 +130,12 @@ class _Tally:
         return StepRadius(
             r=r,
             places=places,
-            at=self.at,
+            parts=self.parts,
             status=_status(r),
             by=self.by,
             per_input=max(1, self.positions // max(1, self.inputs)),
-            logits=_one([rows.logits for rows in self.rows]) if kept else None,
-            speeds=_one([rows.speeds for rows in self.rows]) if kept else None,
+            logits=_one([rows.logits.T for rows in self.rows]) if kept else None,
+            speeds=_one([rows.speeds.T for rows in self.rows]) if kept else None,
             told=Mean(self.told, self.head.loss.reduction == "sum"),
         )
 
@@ -151,18 +160,11 @@ def _checked_step(anatomy: Anatomy, displacement: Mapping[str, Tensor]) -> dict[
     """
     step = {}
     for name, value in displacement.items():
-        known = name if name in anatomy.parameters else nearest("displacement", name, anatomy.parameters)
-        own = anatomy.parameters[known]
+        first = anatomy.first("displacement", name)
+        own = anatomy.parameters[first]
         if value.shape != own.shape:
             raise ValueError(
                 f"`displacement` of {name!r} must be {list(own.shape)} like the parameter; got {list(value.shape)}"
             )
-        step[anatomy.first[known]] = value.detach()
+        step[first] = value.detach()
     return step
-
-
-def _check_targets(inputs: Any, targets: Tensor | None) -> None:
-    if targets is not None and (targets.ndim == 0 or len(targets) != batch_size(inputs)):
-        raise ValueError(
-            f"`targets` must be [n, ..] for the {batch_size(inputs)} inputs; got {list(targets.shape)}"
-        )

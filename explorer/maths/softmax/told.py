@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from explorer.maths.softmax.losses import focal
 from explorer.maths.softmax.rows import Rows
 
 
@@ -33,80 +34,100 @@ class Told:
     """What ``Settled`` holds, worked out from ``rows`` when first read; ``at`` [q] are parts of the step."""
 
     rows: Rows
-    at: Tensor
+    at: Sequence[float]
 
     @property
     def norm(self) -> float:
-        return self.rows.shares[1]
+        return self.rows.norm
 
     @property
-    def _nothing(self) -> bool:
+    def _is_blank(self) -> bool:
+        """Whether there is nothing to add up."""
         return not self.rows.logits.numel()
-
-    @cached_property
-    def _columns(self) -> tuple[Tensor, Tensor]:
-        """Logits and speeds, classes first: sums over few classes are then sums of long rows, several times quicker."""
-        z, a = self.rows.logits.T.contiguous(), self.rows.speeds.T.contiguous()
-        return z, a if self.rows.is_finite else torch.where(z == -torch.inf, 0.0, a)
-
-    @cached_property
-    def _mass(self) -> Tensor:
-        return torch.softmax(self._columns[0], dim=0)
-
-    @cached_property
-    def _away(self) -> Tensor:
-        """The speeds less their mean under the softmax."""
-        a = self._columns[1]
-        return a - (self._mass * a).sum(0)
-
-    @cached_property
-    def _shares(self) -> Tensor | None:
-        q = self.rows.shares[0]
-        return None if q is None else q.T.contiguous()
-
-    @cached_property
-    def g(self) -> float:
-        if self._nothing or self._shares is None:
-            return self._blank
-        return float((self._shares * self._away).sum())
-
-    @cached_property
-    def kappa(self) -> float:
-        if self._nothing:
-            return self._blank
-        variance = (self._mass * self._away.square()).sum(0)
-        return float((variance if self._shares is None else self._shares.sum(0) * variance).sum())
 
     @property
     def _blank(self) -> float:
         """The sum over no rows is 0, and without targets there is no sum."""
-        return math.nan if self.rows.shares[0] is None or len(self.rows.logits) else 0.0
+        return math.nan if self.rows.shares is None or len(self.rows.places) else 0.0
+
+    @cached_property
+    def _speeds(self) -> Tensor:
+        """The speeds, 0 for what is not there."""
+        rows = self.rows
+        return rows.speeds if rows.is_finite else torch.where(rows.logits == -torch.inf, 0.0, rows.speeds)
+
+    @cached_property
+    def _chances(self) -> Tensor:
+        return torch.softmax(self.rows.logits, dim=0)
+
+    @cached_property
+    def _away(self) -> Tensor:
+        """The speeds less their mean under the softmax."""
+        a = self._speeds
+        return a - (self._chances * a).sum(0)
+
+    @cached_property
+    def _focal(self) -> list[tuple[float, float, float]]:
+        """Loss, slope and bend of a focal loss: at the start, then at the parts of the step."""
+        rows = self.rows
+        if rows.labels is None or rows.gamma is None:
+            return [(math.nan,) * 3] * (1 + len(self.at))
+        return focal(rows.logits, self._speeds, rows.labels, rows.mass, rows.gamma, [0.0, *self.at])
+
+    @cached_property
+    def g(self) -> float:
+        rows = self.rows
+        if self._is_blank:
+            return self._blank
+        if rows.gamma is not None:
+            return -self._focal[0][1]
+        if rows.labels is not None:
+            own = self._away.gather(0, rows.labels[None])[0]
+            return float(own.sum() if rows.mass is None else rows.mass.dot(own))
+        return self._blank if self.rows.shares is None else float((self.rows.shares * self._away).sum())
+
+    @cached_property
+    def kappa(self) -> float:
+        rows = self.rows
+        if self._is_blank:
+            return self._blank
+        if rows.gamma is not None:
+            return self._focal[0][2]
+        weighed = self._chances * self._away
+        mass = rows.mass
+        if rows.labels is None and self.rows.shares is not None:
+            mass = self.rows.shares.sum(0)
+        if mass is not None:
+            weighed = weighed * mass
+        return float(weighed.view(-1).dot(self._away.view(-1)))
 
     @cached_property
     def losses(self) -> Tensor:
-        q = self._shares
-        if self._nothing or q is None:
-            return self.at * self._blank
-        z, a = self._columns
+        q = self.rows.shares
+        if self._is_blank or q is None:
+            return torch.full((len(self.at),), self._blank, dtype=torch.float64)
+        if self.rows.gamma is not None:
+            return torch.tensor([loss for loss, _, _ in self._focal[1:]], dtype=torch.float64)
+        z, a = self.rows.logits, self._speeds
         total = q.sum(0)
         # The share of a class that is not there counts for nothing only where it is 0.
         begun, slope = (torch.where(q == 0, 0.0, q * x).sum() for x in (z, a))
-        ends = [(total * (z + t * a).logsumexp(0)).sum() - begun - t * slope for t in self.at.tolist()]
-        return torch.stack(ends) if ends else self.at
+        ends = [(total * (z + t * a).logsumexp(0)).sum() - begun - t * slope for t in self.at]
+        return torch.stack(ends) if ends else z.new_zeros(0)
 
     @cached_property
     def flips(self) -> Tensor:
-        if self._nothing:
+        if self._is_blank:
             return torch.zeros_like(self.rows.places, dtype=torch.bool)
-        z, a = self._columns
-        return z.argmax(0) != (z + a).argmax(0)
+        z = self.rows.logits
+        return z.argmax(0) != (z + self._speeds).argmax(0)
 
     @cached_property
     def absorbed(self) -> Tensor:
-        q = self._shares
-        if self._nothing or q is None:
+        q = self.rows.shares
+        if self._is_blank or q is None:
             return torch.zeros_like(self.rows.places, dtype=torch.bool)
-        others = self._mass.scatter(0, q.argmax(0, keepdim=True), 0.0).sum(0)
+        others = self._chances.scatter(0, q.argmax(0, keepdim=True), 0.0).sum(0)
         return ((q != 0).sum(0) == 1) & (others < self.rows.digits / 2)
 
     def settled(self) -> Settled:

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from explorer.maths.softmax.rows import Aims, Head
+from explorer.maths.softmax.aims import Aims
+from explorer.maths.softmax.rows import Head
 from explorer.maths.softmax.speeds import Anatomy, Motion, Named
 from explorer.maths.softmax.told import Settled
 
@@ -62,7 +63,7 @@ class Body(Anatomy):
     def layer(self, values: Named) -> tuple[Tensor, Tensor | None]:
         """Weight and bias of the head among ``values``; None where these do not hold it."""
         names = [f"{self.name}.{part}" if self.name else part for part in ("weight", "bias")]
-        weight, bias = (values.get(self.first[n]) if n in self.first else None for n in names)
+        weight, bias = (values.get(self.known[n]) if n in self.known else None for n in names)
         return weight, bias  # type: ignore[return-value] # a module's own values hold the weight
 
 
@@ -138,17 +139,16 @@ class Sweep:
         r = r if poles is None else torch.maximum(r, 1.0 / poles)
         variance = self.second / self.masses[0]
         flips = self.classes[0] != self.classes[1]
-        if aims is None:
+        if aims is None or (aims.labels is None and aims.soft is None):
             blank = torch.full_like(self.at, torch.nan)
-            none = torch.zeros_like(flips)
-            return Swept(
-                r, places, Settled(math.nan, float(variance.sum()), blank, flips, none, float(len(r)))
-            )
+            none, norm = torch.zeros_like(flips), float(len(r)) if aims is None else aims.norm
+            kappa = variance.sum() if aims is None or aims.heft is None else aims.heft.dot(variance)
+            return Swept(r, places, Settled(math.nan, float(kappa), blank, flips, none, norm))
         ends = (
             (self.peaks[1:] + self.masses[1:].log()) * self.total - self.aimed - self.at[:, None] * self.slope
         )
         share = (self.aimed / self.total - self.peaks[0]).exp() / self.masses[0]
-        hard = aims.smoothing == 0 and not aims.is_soft
+        hard = aims.is_hard
         absorbed = (1.0 - share < digits / 2) & hard
         g = float((self.slope - self.total * self.first).sum())
         told = Settled(g, float((self.total * variance).sum()), ends.sum(1), flips, absorbed, aims.norm)
@@ -156,13 +156,20 @@ class Sweep:
 
 
 def sweep(
-    body: Body, head: Head, motion: Motion, base: Named, step: Named, targets: Tensor | None, at: Tensor
+    body: Body,
+    head: Head,
+    motion: Motion,
+    base: Named,
+    step: Named,
+    targets: Tensor | None,
+    weights: Tensor | None,
+    at: Tensor,
 ) -> Swept:
     """The record of features [.., d] and their speeds over one whole step."""
     h, dh = (x.reshape(-1, x.shape[-1]) for x in (motion.logits, motion.speeds))
     weight, _ = body.layer(base)
     m, k = len(h), len(weight)
-    aims = None if targets is None else Aims(head, targets, m, k, h.device)
+    aims = head.aims(targets, weights, m, k, h.device)
     places = torch.arange(m, device=h.device)
     if aims is not None and aims.counted is not None:
         places, h, dh = aims.counted, h[aims.counted], dh[aims.counted]
