@@ -79,10 +79,12 @@ class Page:
         else:
             self._pump()
 
-    def _pump(self) -> None:
+    def _pump(self, again: bool = False) -> None:
+        """Everything new in one message, so that the browser lays the page out and paints it once."""
         self._is_due, self._pumped = False, time.monotonic()
-        self.stage.pump()
-        self.write()
+        with pn.io.hold(self._document):
+            self.stage.pump()
+            self.write(again)
 
     def write(self, again: bool = False) -> None:
         """Say on rail and last line what holds now; equal texts send nothing.
@@ -109,10 +111,7 @@ class Page:
                 self.visit.say(str(fault))
             except Exception as fault:  # shown to the person with an id; the log has the rest
                 self.visit.say(told(fault))
-            self.write(again)
-            self._pumped = (
-                time.monotonic()
-            )  # a picture that is kept is whole by the next message, and painted once
+            self._pump(again)
 
         return heard
 

@@ -70,17 +70,18 @@ class Visit:
         return content_key(self.lab.key(self.state, self.shelf), self.device)
 
     def begin(self) -> None:
-        """Show the first picture: at once where it is kept, else as it comes."""
-        kept = self.gate.finished(self.key)
-        if kept is None:
-            self.run()
-        for event in kept or ():
-            self.show(event)
-
-    def run(self) -> None:
-        """Ask for the state's picture; what was asked before is dropped."""
+        """Show the state's picture, at once where it is kept, else as it comes; what was asked before is dropped."""
         self._drop_launches()
         self.is_opened = False
+        kept = self.gate.finished(self.key)
+        if kept is None:
+            self._ask()
+            return
+        self.gate.drop(self.id, "run")
+        for event in kept:
+            self.show(event)
+
+    def _ask(self) -> None:
         state, lab, shelf, device = self.state, self.lab, self.shelf, self.device
         self.show(Status("running", "starting"))
         is_batch = lab.is_batch(state)
@@ -143,7 +144,7 @@ class Visit:
         self.note = ""
         if state != self.state or self.is_opened:
             self.state = state
-            self.run()
+            self.begin()
 
     def switch_layer(self, name: str, is_on: object) -> None:
         """Show or hide one layer."""

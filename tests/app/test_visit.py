@@ -44,6 +44,17 @@ def test_a_second_visitor_of_the_same_state_costs_nothing(visit):
     )
 
 
+def test_a_picture_that_is_kept_is_whole_before_the_choice_of_it_has_returned(visit):
+    visit.choose("steps", 5)
+    finish(visit.gate)
+    visit.choose("steps", 6)  # under way, and wanted no more
+    visit.choose("steps", 4)
+    assert visit.facts()["line"].startswith("4 steps") and not visit.facts()["running"]
+    shown = visit.feed.spec["panes"][0]["run"]
+    finish(visit.gate)
+    assert visit.feed.spec["panes"][0]["run"] == shown, "nothing that was asked before it is shown after it"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
