@@ -1,150 +1,178 @@
-"""The sheet's table 5.1 and spike row P1, made again from scratch: digits, seeds 0 to 4, printed beside the sheet.
+"""The sheet's table 5.1 and its spikes P1 and P2, made again from scratch and printed beside the sheet.
 
-Table 5.1: along minus the gradient of the training set, which share of steps of size r fails, for a net that has just
-reached 80 % (early) and one at the end of its training (final). P1: Adam at 1e-2, a thousand times that from step 50.
+Table 5.1: which share of steps of size r fails, for nets that have just reached 80 % (early) or 95 % (mid) and at the
+end of their training (final), along four kinds of direction. P1: Adam at 1e-2, a thousand times that from step 50 on.
+P2: full batch, Adam at 0.015, ten thousand times that at step 50 alone.
+
+``python -m benchmarks.onset [--nets mlp,vit] [--seeds 0,1] [--write]``; ``--write`` makes the table that ships.
 """
 
-import statistics
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+import argparse
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from sklearn.model_selection import train_test_split
-from torch import Tensor, nn
-from torch.nn import functional
 
-import explorer as ex
-from benchmarks.radius import digits
 from benchmarks.table import load
+from explorer.maths.softmax.experiments import (
+    CONTROLS,
+    CRITERIA,
+    OnsetCurve,
+    OnsetTable,
+    Spike,
+    Split,
+    arena,
+    digits_by_page,
+    digits_split,
+    onset_curve,
+    stages,
+    table_of,
+)
+from explorer.maths.softmax.experiments.directions import next_step
+from explorer.maths.softmax.experiments.stages import Stage, learning_rate_of
+from explorer.models.arena_nets import arena_net
 from explorer.models.classifiers import CLASSIFIERS, classifier
+from explorer.models.onsets import FILE
 
 SEEDS = range(5)
-EDGES = (0.1, 0.32, 1.0, 3.2, 10.0, 100.0)
-R = torch.logspace(-1, 2, 25).tolist()
-CRITERIA = ("any loss increase", "+0.5 nat", "accuracy −10 points", "accuracy halved")
-SHEET = {
-    ("early", "any loss increase"): "0 .03 .54 .94 .99", ("early", "+0.5 nat"): "0 0 .19 .84 .99",
-    ("early", "accuracy −10 points"): "0 .07 .60 .98 1", ("early", "accuracy halved"): "0 0 .16 .70 .89",
-    ("final", "any loss increase"): ".04 .65 .99 1 1", ("final", "+0.5 nat"): "0 0 .02 .48 .99",
-    ("final", "accuracy −10 points"): "0 0 .05 .49 1", ("final", "accuracy halved"): "0 0 0 .04 .76",
+RANDOM = 3
+"""Random directions for each net and stage."""
+SHEET: dict[tuple[str, str], tuple[str, str, str, str]] = {
+    ("early", "gradient"): ("0 .03 .54 .94 .99", "0 0 .19 .84 .99", "0 .07 .60 .98 1", "0 0 .16 .70 .89"),
+    ("early", "mini_batch"): (".02 .07 .77 1 1", "0 0 .27 .97 1", ".02 .23 .78 1 1", "0 .03 .34 .84 1"),
+    ("early", "adam"): (".03 .07 .36 .79 .99", "0 0 .11 .60 .97", "0 .04 .43 .92 .99", "0 0 .08 .39 .71"),
+    ("early", "random"): (".83 .98 1 1 1", "0 .03 .67 .99 1", ".09 .49 .89 1 1", ".01 .13 .63 .95 1"),
+    ("mid", "gradient"): ("0 .17 .83 1 1", "0 0 .06 .85 1", "0 0 .19 .95 1", "0 0 .02 .20 .91"),
+    ("final", "gradient"): (".04 .65 .99 1 1", "0 0 .02 .48 .99", "0 0 .05 .49 1", "0 0 0 .04 .76"),
+    ("final", "mini_batch"): (".57 .84 .99 1 1", "0 0 .01 .55 .99", "0 0 .06 .60 .99", "0 0 0 .04 .80"),
+    ("final", "adam"): (".36 .70 .96 1 1", "0 0 .02 .53 .99", "0 0 .06 .58 .99", "0 0 0 .06 .81"),
+    ("final", "random"): (".84 .96 1 1 1", "0 0 .01 .49 1", "0 0 .04 .60 1", "0 0 0 .08 .92"),
+}
+"""Shares by criterion, in the bins .1 .32 1 3.2 10 100 of r."""
+SHEETS_CURVES = {"early": 45, "mid": 41, "final": 45}
+P1 = {
+    "none": ".100", "clip": ".100", "radius": ".967[.90]", "lazy": ".967", "certificate": ".972[.93]",
+    "polyak": ".100", "armijo": ".100", "tensors": ".955[.87]",
 }  # fmt: skip
-ARENA = {"none": ".100", "gradient clip 1": ".100", "r <= 1, every step": ".967[.90]", "r <= 1, lazy": ".967"}
+P2 = {
+    "transformer": {
+        "none": ".320", "clip": ".376", "mismatched": ".953[.67]", "radius": ".944[.94]", "certificate": ".942",
+        "polyak": ".958[.93]", "tensors": ".953[.90]", "armijo": ".953",
+    },
+    "mlp_ln": {
+        "none": ".446", "clip": ".515", "mismatched": ".939[.19]", "radius": ".958[.96]", "certificate": ".964",
+        "polyak": ".964[.96]", "tensors": ".969[.96]", "armijo": ".964",
+    },
+}  # fmt: skip
 
 
-def main(nets: Sequence[str] = tuple(CLASSIFIERS), seeds: Sequence[int] = SEEDS) -> None:
-    """Print both."""
+def main(nets: Sequence[str] = tuple(CLASSIFIERS), seeds: Sequence[int] = SEEDS, write: bool = False) -> None:
+    """Print all of it."""
     torch.set_num_threads(1)
-    contrast(nets, seeds)
-    spike(seeds)
+    begun = time.process_time()
+    table = table_of(curves(nets, seeds), seeds)
+    print_table(table, time.process_time() - begun)
+    if write:
+        FILE.write_text(table.as_text())
+    spikes(seeds)
 
 
-def contrast(nets: Sequence[str], seeds: Sequence[int]) -> None:
-    """Print the shares of failing steps of early and final nets."""
-    x, y = digits()
-    split = train_test_split(x, y, test_size=0.3, stratify=y, random_state=42)
-    found: dict[tuple[str, str], list[list[bool]]] = {key: [] for key in SHEET}
-    for name in nets:
+def curves(nets: Sequence[str], seeds: Sequence[int]) -> Iterator[OnsetCurve]:
+    """Every curve of the table, each net trained from scratch."""
+    for net in nets:
         for seed in seeds:
-            for stage, module in trained(name, seed, *split):
-                for criterion, failed in zip(CRITERIA, fails(module, *split), strict=True):
-                    found[stage, criterion].append(failed)
-    print(f"\n### Failing steps of size r, {len(nets)} nets x {len(seeds)} seeds ({load()})\n")
-    print("| net, criterion | " + " | ".join(f"{a:g} to {b:g}" for a, b in pairwise(EDGES)) + " | sheet |")
-    print("|---|" + "---|" * len(EDGES))
-    for (stage, criterion), curves in found.items():
-        print(f"| {stage}, {criterion} | " + " | ".join(shares(curves)) + f" | {SHEET[stage, criterion]} |")
+            for stage in stages(
+                classifier(net, seed), digits_split(), learning_rate=learning_rate_of(net), seed=seed
+            ):
+                yield from of_stage(net, seed, stage)
 
 
-def shares(curves: list[list[bool]]) -> list[str]:
-    """The share of failures between each two edges of r."""
-    told = []
-    for low, high in pairwise(EDGES):
-        last = high == EDGES[-1]
-        inside = [i for i, r in enumerate(R) if low * 0.999 <= r and (last or r < high * 0.999)]
-        told.append(f"{statistics.mean(curve[i] for curve in curves for i in inside):.2f}")
+def of_stage(net: str, seed: int, stage: Stage) -> Iterator[OnsetCurve]:
+    """The curves of one net at one stage; Adam's step has the memory of the training."""
+    split = digits_split()
+    for kind in ("gradient", "mini_batch"):
+        yield onset_curve(stage.module, split, kind, seed=seed, net=net, stage=stage.name)
+    source = torch.Generator().manual_seed(seed)
+    step = next_step(stage.module, split, source, stage.optimizer, batches=1)
+    yield onset_curve(stage.module, split, "adam", seed=seed, net=net, stage=stage.name, step=step)
+    for k in range(RANDOM):
+        yield onset_curve(stage.module, split, "random", seed=seed * RANDOM + k, net=net, stage=stage.name)
+
+
+def print_table(table: OnsetTable, seconds: float) -> None:
+    """Shares in the bins of r, the sheet's under ours."""
+    print(
+        f"\n### Failing steps by r, {len(table.nets)} nets ({', '.join(table.nets)}) x seeds "
+        f"{', '.join(map(str, table.seeds))} ({seconds:.0f} CPU s, {load()})\n"
+    )
+    print(f"| net and direction | curves | {' | '.join(CRITERIA.values())} |")
+    print("|---|---|" + "---|" * len(CRITERIA))
+    for (stage, kind), n in table.curves.items():
+        ours = (" ".join(_short(share) for share in table.bins(stage, kind, c)) for c in CRITERIA)
+        print(f"| {stage}, {kind} | {n} | {' | '.join(ours)} |")
+        if sheet := SHEET.get((stage, kind)):
+            print(
+                f"| the sheet's | {SHEETS_CURVES[stage] * (RANDOM if kind == 'random' else 1)} | {' | '.join(sheet)} |"
+            )
+
+
+def _short(share: float) -> str:
+    return f"{share:.2f}".removeprefix("0").replace(".00", "0") if share < 0.995 else "1"
+
+
+def spikes(seeds: Sequence[int]) -> None:
+    """Print P1 at 1e-2 and P2 with its two nets."""
+    print(
+        f"\n### Spikes: median test accuracy of {len(seeds)} seeds at the end [worst from the spike on] ({load()})\n"
+    )
+    print("| control | P1 | sheet | P2, transformer | sheet | P2, MLP and LayerNorm | sheet |")
+    print("|---|---|---|---|---|---|---|")
+    once = Spike("single", 10_000.0, 50)
+    found = {
+        "P1": spiked("mlp", lambda seed: digits_split(0.2, seed), Spike(), 1e-2, 64, seeds),
+        **{net: spiked(net, lambda seed: digits_by_page(), once, 0.015, None, seeds) for net in P2},
+    }
+    sheets = {"P1": P1, **P2}
+    for control in CONTROLS:
+        cells = (f"{found[key][control]} | {sheets[key].get(control, '')}" for key in found)
+        print(f"| {CONTROLS[control].label} | {' | '.join(cells)} |")
+
+
+def spiked(
+    net: str,
+    data: Callable[[int], Split],
+    spike: Spike,
+    learning_rate: float,
+    batch: int | None,
+    seeds: Sequence[int],
+) -> dict[str, str]:
+    """Median of the final accuracy, of the worst after the spike, and survivors, by control."""
+    ask = arena(
+        lambda seed: arena_net(net, seed),
+        data,
+        learning_rate=learning_rate,
+        spike=spike,
+        batch=batch,
+        seeds=seeds,
+        every=200,
+    )
+    last = deque(ask, maxlen=1)[0]
+    told = {}
+    for control in last.controls:
+        (final, worst), (alive, of) = last.median(control), last.survivors(control)
+        told[control] = f"{final:.3f}[{worst:.2f}] {alive}/{of}"
     return told
 
 
-def trained(
-    name: str, seed: int, x: Tensor, test_x: Tensor, y: Tensor, test_y: Tensor
-) -> Iterator[tuple[str, nn.Module]]:
-    """The net when its test accuracy first is 0.8, looked at every 2 steps, and after 60 epochs."""
-    module, source = classifier(name, seed), torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(module.parameters(), lr=1e-2 if name == "linear" else 2e-3)
-    early, steps = False, 0
-    for _ in range(60):
-        for few in torch.randperm(len(x), generator=source).split(128):
-            module.train()
-            optimizer.zero_grad()
-            functional.cross_entropy(module(x[few]), y[few]).backward()
-            optimizer.step()
-            steps += 1
-            if not early and steps % 2 == 0 and accuracy(module, test_x, test_y) >= 0.8:
-                early = True
-                yield "early", module.eval()
-    yield "final", module.eval()
-
-
-@torch.no_grad()
-def accuracy(module: nn.Module, x: Tensor, y: Tensor) -> float:
-    """The share of right answers, in eval mode."""
-    return float((module.eval()(x).argmax(1) == y).double().mean())
-
-
-def fails(module: nn.Module, x: Tensor, test_x: Tensor, y: Tensor, test_y: Tensor) -> list[list[bool]]:
-    """Whether each step of size r along minus the gradient fails, by the four criteria."""
-    module.zero_grad()
-    begun = functional.cross_entropy(module(x), y)
-    begun.backward()
-    before = {n: p.detach().clone() for n, p in module.named_parameters()}
-    step = {n: -p.grad for n, p in module.named_parameters()}
-    unit = ex.step_radius(module, x, step).r_max
-    right, told = accuracy(module, test_x, test_y), []
-    with torch.no_grad():
-        for r in R:
-            for n, p in module.named_parameters():
-                p.copy_(before[n] + r / unit * step[n])
-            rise = float(functional.cross_entropy(module(x), y) - begun)
-            now = accuracy(module, test_x, test_y)
-            # Written so that a NaN fails.
-            told.append([not rise <= 0, not rise <= 0.5, now < right - 0.1, now < right / 2])
-        for n, p in module.named_parameters():
-            p.copy_(before[n])
-    return [list(column) for column in zip(*told, strict=True)]
-
-
-def spike(seeds: Sequence[int]) -> None:
-    """Print the test accuracy at the end of each way through the spike, and the worst after it began."""
-    x, y = digits()
-    print(f"\n### Spike P1 at 1e-2: median of {len(seeds)} seeds, and the worst after step 50 ({load()})\n")
-    print("| control | final accuracy | worst after the spike | sheet, median[worst] |\n|---|---|---|---|")
-    for kind, sheet in ARENA.items():
-        ends, worst = zip(*(survived(kind, seed, x, y) for seed in seeds), strict=True)
-        print(f"| {kind} | {statistics.median(ends):.3f} | {statistics.median(worst):.3f} | {sheet} |")
-
-
-def survived(kind: str, seed: int, x: Tensor, y: Tensor) -> tuple[float, float]:
-    """Test accuracy after 200 steps, and its least after the spike began."""
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
-    train, test = order[: int(0.8 * len(x))], order[int(0.8 * len(x)) :]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        module = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
-    optimizer = torch.optim.Adam(module.parameters(), lr=1e-2)
-    control = ex.RadiusControl(optimizer, module, lazy=kind.endswith("lazy")) if kind[0] == "r" else None
-    source, least, now = torch.Generator().manual_seed(100 + seed), 1.0, 0.0
-    for i in range(200):
-        optimizer.param_groups[0]["lr"] = 1e-2 * (1000 if i >= 50 else 1)
-        few = train[torch.randint(0, len(train), (64,), generator=source)]
-        optimizer.zero_grad()
-        functional.cross_entropy(module(x[few]), y[few]).backward()
-        if kind == "gradient clip 1":
-            nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-        control.step(x[few]) if control else optimizer.step()
-        now = accuracy(module, x[test], y[test])
-        least = min(least, now) if i >= 50 else least
-    return now, least
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.onset", description=__doc__)
+    parser.add_argument("--nets", default=",".join(CLASSIFIERS), help="keys of the classifiers")
+    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="whole numbers")
+    parser.add_argument("--write", action="store_true", help="write the table that ships")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    main()
+    args = _arguments()
+    main(args.nets.split(","), [int(seed) for seed in args.seeds.split(",")], args.write)

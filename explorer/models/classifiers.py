@@ -60,12 +60,12 @@ def _resnet(width: int = 16, blocks: int = 3) -> nn.Module:
 class Attending(nn.Module):
     """A pre-norm transformer block: attention among the patches, then a small MLP, each added to what came."""
 
-    def __init__(self, width: int, heads: int):
+    def __init__(self, width: int, heads: int, widening: int = 2):
         super().__init__()
         self.heads = heads
         self.before, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
         self.mix, self.join = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.widen, self.narrow = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        self.widen, self.narrow = nn.Linear(width, widening * width), nn.Linear(widening * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         parts = self.mix(self.before(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)

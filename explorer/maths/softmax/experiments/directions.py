@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from explorer.maths.names import nearest
 from explorer.maths.softmax.experiments.optimisers import made
 from explorer.maths.softmax.experiments.split import Split
+from explorer.maths.softmax.experiments.training import values
 
 BATCH, MEMORY = 128, 20
 
@@ -55,12 +56,12 @@ def random(module: nn.Module, split: Split, source: torch.Generator, rate: float
 
 def adam(module: nn.Module, split: Split, source: torch.Generator, rate: float) -> Displacement:
     """What Adam would do next."""
-    return next_step(module, split, source, made("adam", fresh := deepcopy(module), rate), fresh)
+    return next_step(copy := deepcopy(module), split, source, made("adam", copy, rate))
 
 
 def momentum(module: nn.Module, split: Split, source: torch.Generator, rate: float) -> Displacement:
     """What gradient descent with momentum 0.9 would do next."""
-    return next_step(module, split, source, made("momentum", fresh := deepcopy(module), rate), fresh)
+    return next_step(copy := deepcopy(module), split, source, made("momentum", copy, rate))
 
 
 def next_step(
@@ -68,23 +69,24 @@ def next_step(
     split: Split,
     source: torch.Generator,
     optimizer: Optimizer,
-    copy: nn.Module,
     batches: int = MEMORY,
 ) -> Displacement:
-    """What ``optimizer``, over the parameters of ``copy``, does with the last of some mini-batches at one place.
+    """What ``optimizer`` of ``module`` does with the last of some mini-batches, all of them at one place.
 
-    One batch where the optimiser has a memory already, which is then that of its training.
+    One batch where the optimiser has a memory already, which is then that of its training. The parameters are back
+    where they were at the end; gradients and the optimiser's memory are not.
     """
-    start = {name: p.detach().clone() for name, p in module.named_parameters()}
-    own = dict(copy.named_parameters())
+    start, own = values(module), dict(module.named_parameters())
+    step: Displacement = {}
     for _ in range(batches):
-        with torch.no_grad():
-            for name, p in own.items():
-                p.copy_(start[name])
         for name, g in _one_batch(module, split, source).items():
             own[name].grad = g
         optimizer.step()
-    return {name: p.detach() - start[name] for name, p in own.items()}
+        with torch.no_grad():
+            step = {name: p - start[name] for name, p in own.items()}
+            for name, p in own.items():
+                p.copy_(start[name])
+    return step
 
 
 Direction = Callable[[nn.Module, Split, torch.Generator, float], Displacement]
