@@ -18,6 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Muon, Optimizer
 
+from explorer.maths.landscape.flat import FlatLoss, Loss
+from explorer.maths.names import nearest
+
 BETA = 0.9
 """Momentum of heavy-ball descent and first average of Adam."""
 SLOW = 0.95
@@ -116,9 +119,10 @@ def polar(matrix: Tensor) -> tuple[Tensor, float]:
 class Rule:
     """An optimiser that a person can choose.
 
-    ``make(parameters, learning_rate)`` gives the torch optimisers that share the parameters; ``usual`` is a peak learning rate to begin with; ``line(learning_rate)`` the sharpness above which it is unstable on
-    a quadratic, NaN where no such number is known; with ``preconditioned`` that sharpness is the one of the Hessian
-    between the square roots of Adam's own scales.
+    ``make(parameters, learning_rate)`` gives the torch optimisers that share the parameters; ``usual`` is a peak
+    learning rate to begin with. ``line(learning_rate)`` is the sharpness above which it is unstable on a quadratic, NaN
+    where no such number is known; with ``preconditioned`` the sharpness meant is that of the Hessian between the
+    square roots of Adam's own scales.
     """
 
     name: str
@@ -133,18 +137,10 @@ class Rule:
 def _muon(parameters: Parameters, rate: float) -> list[Optimizer]:
     matrices = [p for p in parameters if p.dim() == 2]
     others = [p for p in parameters if p.dim() != 2]
-    own: Optimizer = (
-        Muon(matrices, lr=rate, weight_decay=0.0, momentum=SLOW, adjust_lr_fn="match_rms_adamw")
-        if matrices
-        else SGD(others, lr=rate)
-    )
-    return (
-        [own, Adam(others, lr=rate)]
-        if matrices and others
-        else [own]
-        if matrices
-        else [Adam(others, lr=rate)]
-    )
+    made: list[Optimizer] = []
+    if matrices:
+        made += [Muon(matrices, lr=rate, weight_decay=0.0, momentum=SLOW, adjust_lr_fn="match_rms_adamw")]
+    return made + ([Adam(others, lr=rate)] if others else [])
 
 
 def _plain(rate: float) -> float:
@@ -156,21 +152,70 @@ def _averaged(rate: float) -> float:
 
 
 RULES = (
-    Rule("sgd", "SGD", "plain gradient descent", lambda p, rate: [SGD(p, lr=rate)], 0.05, _plain),
+    Rule("sgd", "SGD", "plain gradient descent", lambda p, rate: [SGD(p, lr=rate)], 0.2, _plain),
     Rule(
         "momentum",
         "Momentum",
         "Polyak 1964",
         lambda p, rate: [SGD(p, lr=rate, momentum=BETA)],
-        0.01,
+        0.05,
         lambda rate: (2.0 + 2.0 * BETA) / rate,
     ),
-    Rule("adam", "Adam", "arXiv:1412.6980", lambda p, rate: [Adam(p, lr=rate)], 2e-3, _averaged, True),
-    Rule("adamw", "AdamW", "arXiv:1711.05101", lambda p, rate: [AdamW(p, lr=rate)], 2e-3, _averaged, True),
-    Rule("muon", "Muon", "arXiv:2502.16982", _muon, 2e-3),
-    Rule("polargrad", "PolarGrad", "arXiv:2505.21799", lambda p, rate: [PolarGrad(p, lr=rate)], 5e-3),
-    Rule("diffgrad", "diffGrad", "arXiv:1909.11015", lambda p, rate: [DiffGrad(p, lr=rate)], 2e-3),
+    Rule("adam", "Adam", "arXiv:1412.6980", lambda p, rate: [Adam(p, lr=rate)], 3e-3, _averaged, True),
+    Rule("adamw", "AdamW", "arXiv:1711.05101", lambda p, rate: [AdamW(p, lr=rate)], 3e-3, _averaged, True),
+    Rule("muon", "Muon", "arXiv:2502.16982", _muon, 1e-2),
+    Rule("polargrad", "PolarGrad", "arXiv:2505.21799", lambda p, rate: [PolarGrad(p, lr=rate)], 0.05),
+    Rule("diffgrad", "diffGrad", "arXiv:1909.11015", lambda p, rate: [DiffGrad(p, lr=rate)], 3e-3),
 )
 
 OPTIMISERS: dict[str, Rule] = {rule.name: rule for rule in RULES}
 """Every optimiser by its key, in the order of the menu."""
+
+
+def scales(optimiser: Optimizer) -> Tensor:
+    """What Adam divides its averaged gradient by [P], as one vector in the order of its parameters."""
+    pieces = []
+    for group in optimiser.param_groups:
+        for parameter in group["params"]:
+            state = optimiser.state[parameter]
+            corrected = state["exp_avg_sq"] / (1.0 - group["betas"][1] ** float(state["step"]))
+            pieces.append((corrected.sqrt() + group["eps"]).reshape(-1))
+    return torch.cat(pieces)
+
+
+def as_rule(optimiser: str | Rule) -> Rule:
+    """A rule by name or as it is.
+
+    Raises:
+        ValueError: for an unknown name, with the nearest ones.
+    """
+    return (
+        optimiser if isinstance(optimiser, Rule) else OPTIMISERS[nearest("optimiser", optimiser, OPTIMISERS)]
+    )
+
+
+def next_step(
+    loss: Loss, module: nn.Module, batch: Any, optimiser: str | Rule, learning_rate: float | None = None
+) -> Tensor:
+    """The first update [P] that an optimiser would make from where the module stands: a direction for ``landscape``.
+
+    Raises:
+        ValueError: for an unknown name, or a loss that cannot be.
+    """
+    rule, flat = as_rule(optimiser), FlatLoss(loss, module, batch)
+    flat.check()
+    flat.place.copy_(flat.start)
+    slope = flat.slopes(flat.mean_with_graph()).detach()
+    place = flat.start.clone()
+    parameters = [matrix_like(place, slope, part.begin, part.end, part.shape) for part in flat.parts]
+    for one in rule.make(parameters, rule.usual if learning_rate is None else learning_rate):
+        one.step()
+    return place - flat.start
+
+
+def matrix_like(place: Tensor, slope: Tensor, begin: int, end: int, shape: torch.Size) -> nn.Parameter:
+    """A parameter whose numbers and gradient are views of two vectors [P]; of many indices, as a matrix."""
+    seen = (shape[0], -1) if len(shape) > 1 else shape
+    parameter = nn.Parameter(place[begin:end].view(seen))
+    parameter.grad = slope[begin:end].view(seen)
+    return parameter

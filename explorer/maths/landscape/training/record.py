@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from explorer.maths.landscape.training.optimisers import Rule
 from explorer.maths.landscape.training.problems import Problem
-from explorer.maths.landscape.training.schedules import AbstractSchedule
+from explorer.maths.landscape.training.schedules import AbstractSchedule, Constant
+from explorer.maths.names import nearest
 from explorer.maths.training.run import TrainEnded
 
 PROBES = ("sharpness", "directional", "critical", "noise", "sam")
@@ -24,11 +26,12 @@ class Plan:
 
     ``rows`` of the batch for each update (None: all), drawn from ``seed``; ``probes`` are looked at ``looks`` times in
     all, within ``budget``: the cost of probes over that of the steps, both counted in forward passes, so that what is
-    measured is the same on every machine (None: no limit).
+    measured is the same on every machine (None: no limit). First
+    looks may borrow from the steps to come.
     """
 
     steps: int = 300
-    schedule: AbstractSchedule = None  # type: ignore[assignment] # set by ``descend``
+    schedule: AbstractSchedule = field(default_factory=Constant)
     rows: int | None = None
     seed: int = 0
     probes: tuple[str, ...] = PROBES
@@ -56,7 +59,7 @@ class Probes:
     """What was measured before and along some updates, each [m] in float64, NaN where it was not.
 
     ``step`` [m] the update; ``sharpness`` the top eigenvalue of the Hessian of the whole batch's loss, preconditioned
-    as the optimiser does where ``Run.preconditioned``, and ``line`` where gradient descent at that learning rate turns
+    as the optimiser does where its rule says so, and ``line`` where gradient descent at that learning rate turns
     unstable (2 / learning rate, for a plain one); ``directional`` u'Hu/|u|^2 along the optimiser's own step u;
     ``critical`` 2 / eta_c, where eta_c is the learning rate from which on that step would raise the loss (for a plain
     gradient step on a quadratic this is u'Hu/|u|^2; infinite where the step climbs from the start); ``noise`` the
@@ -77,13 +80,14 @@ class Probes:
 class Run:
     """One optimiser's way.
 
-    ``losses`` [s] before each update, on the rows of that update; ``rates`` [s] its learning rate. ``first`` is the step at which ``losses`` begins (0 but for a branch); ``learning_rate`` the peak. ``marks`` are the
-    places that were kept, the first at the start; ``last`` is where it stands. ``probe_share`` is the seconds of probes
-    over those of steps, as it turned out; ``skipped`` how often a probe was left out for its cost, by name; ``notes``
-    why one cannot be measured here. ``ended`` when it has: done or diverged.
+    ``losses`` [s] before each update, on the rows of that update, and ``rates`` [s] its learning rate; the first of
+    them belongs to step ``first`` (0 but for a branch). ``learning_rate`` is the peak. ``marks`` are the places
+    that were kept, from the start on; ``last`` is where it stands. ``probe_share`` is the seconds of probes over those of steps,
+    as it turned out; ``skipped`` how often a probe was left out for its cost, by name; ``notes`` why one cannot be
+    measured here. ``ended`` when it has: done or diverged.
     """
 
-    optimiser: str
+    rule: Rule
     label: str
     learning_rate: float
     first: int
@@ -92,12 +96,16 @@ class Run:
     marks: tuple[Mark, ...]
     last: Mark
     probes: Probes
-    preconditioned: bool = False
     probe_share: float = 0.0
     skipped: dict[str, int] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     ended: TrainEnded | None = None
     memory: Any = None  # what ``resume`` needs beside ``last``
+
+    @property
+    def optimiser(self) -> str:
+        """Its key."""
+        return self.rule.name
 
     @property
     def step(self) -> int:
@@ -122,9 +130,9 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Descent:
-    """Several optimisers on their way from one start: all at the same ``step``, but for those that have ended.
+    """Several optimisers on their way from one start, at most one step apart but for those that have ended.
 
-    ``problem`` holds a copy of the module at the start, which nothing moves. ``seconds`` of all sittings together,
+    ``problem`` holds the module that was given, which nothing here moves. ``seconds`` of all sittings together,
     ``seconds_left`` a guess. ``ended`` is set in the last record only: its sentence names whoever diverged.
     """
 
@@ -146,7 +154,5 @@ class Descent:
         Raises:
             ValueError: for one that is not here, with those that are.
         """
-        from explorer.maths.names import nearest
-
         name = nearest("optimiser", optimiser, [run.optimiser for run in self.runs])
         return next(run for run in self.runs if run.optimiser == name)
