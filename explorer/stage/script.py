@@ -21,6 +21,8 @@ PARTS = (
     "pane.js",
     "tints.js",
     "overlays.js",
+    "placing.js",
+    "shapes.js",
     "ticks.js",
     "gauge.js",
     "axes.js",

@@ -25,7 +25,8 @@ class Captions {
     this.keepLegend();
     this.scales.keep();
     const moment = run ? `${this.particles()} at ${stage.gauge.label} ${stage.gauge.figure(run.share(frame))}` : "no picture yet";
-    canvas.setAttribute("aria-label", `${this.title.textContent}: ${moment}`);
+    const { marked } = this.pane;
+    canvas.setAttribute("aria-label", `${this.title.textContent}: ${moment}${marked ? `; marked: ${marked}` : ""}`);
   }
 
   // The room that the head takes where it is more than a line or two; a wide pane has all in one.
@@ -111,6 +112,7 @@ class Captions {
     if (run.layers.clean && layers.has("clean")) entries.push(["clean", "clean prediction"]);
     if (this.pane.target() && layers.has("target")) entries.push(["target", "target"]);
     if (stage.launchedIn(index).length) entries.push(["launched", "launched"]);
-    return entries;
+    const words = spec.words || {}; // of the page's own; an empty one is left out
+    return entries.map(([part, label]) => [part, words[part] ?? label]).filter(([, label]) => label);
   }
 }

@@ -49,10 +49,25 @@ class Hands {
   showTip(node) {
     const { tip } = this;
     tip.hidden = !node;
-    if (!node) return;
-    say(tip, node.dataset.hint);
+    this.mark = null;
+    if (node) this.tell(node.dataset.hint, node.getBoundingClientRect());
+  }
+
+  // What a mark on a picture says.
+  showMark(pane, mark) {
+    if (mark === this.mark || (!mark && !this.mark)) return;
+    this.mark = mark;
+    this.tip.hidden = !mark;
+    if (!mark) return;
+    const frame = pane.canvas.getBoundingClientRect();
+    const [x, y] = [frame.left + mark.x / pane.dpr, frame.top + mark.y / pane.dpr];
+    this.tell(mark.hint, new DOMRect(x - MARK_REACH, y - MARK_REACH, 2 * MARK_REACH, 2 * MARK_REACH));
+  }
+
+  tell(text, at) {
+    const { tip } = this;
+    say(tip, text);
     const frame = this.stage.root.getBoundingClientRect();
-    const at = node.getBoundingClientRect();
     const left = clamp(at.left - frame.left, 8, Math.max(8, frame.width - tip.offsetWidth - 8));
     const below = at.bottom - frame.top + 6;
     const top = below + tip.offsetHeight > frame.height ? at.top - frame.top - tip.offsetHeight - 6 : below;

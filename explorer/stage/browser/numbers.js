@@ -14,6 +14,7 @@ class Numbers {
     this.columns = panes.map((_, i) => i).filter((i) => told(panes[i]) || !panes.some(told));
     this.node.replaceChildren();
     this.node.classList.toggle("exs-many", this.columns.length > 2);
+    this.node.classList.toggle("exs-most", this.columns.length > 3);
     const head = make("tr", "", make("thead", "", this.node));
     make("th", "", head, numbers.title || "At this time").scope = "col";
     for (const i of this.columns) make("th", "", head, panes.length > 1 ? panes[i].label : "").scope = "col";
@@ -52,8 +53,21 @@ function valueWords(row, unit, run, frame) {
   if (typeof value === "string") return value;
   const whole = row.of && row.of[run];
   const spread = row.spread && row.spread[run];
-  const words = figure(value) + (Number.isFinite(spread) ? `\n± ${figure(Number(spread.toPrecision(1)))}` : "") + (unit ? ` ${unit}` : "");
-  return whole === undefined || whole === null ? words : `${words} of ${figure(whole)}`;
+  const words = Number.isFinite(spread) ? `${lostIn(value, spread)}\n± ${spreadWord(spread)}` : figure(value);
+  const said = words + (unit ? ` ${unit}` : "");
+  return whole === undefined || whole === null ? said : `${said} of ${figure(whole)}`;
+}
+
+// What is lost in its own spread needs no powers of ten.
+function lostIn(value, spread) {
+  const lost = Number.isFinite(value) && Math.abs(value) < 1e-3 && spread > Math.abs(value);
+  return lost ? String(Number(value.toFixed(3))).replace("-", "−") : figure(value);
+}
+
+// One digit says how far values lie apart.
+function spreadWord(spread) {
+  const word = Number(spread.toPrecision(1));
+  return word !== 0 && word < 1e-3 ? figure(word) : String(word);
 }
 
 // A definition that shows on hover and on keyboard focus.

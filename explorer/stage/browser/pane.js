@@ -30,8 +30,14 @@ class Pane {
   }
 
   listen() {
-    this.canvas.addEventListener("pointermove", (event) => this.stage.hover(this, this.spot(event)));
-    this.canvas.addEventListener("pointerleave", () => this.stage.hover(null));
+    this.canvas.addEventListener("pointermove", (event) => {
+      this.stage.hover(this, this.spot(event));
+      this.stage.hands.showMark(this, markAt(this, this.spot(event)));
+    });
+    this.canvas.addEventListener("pointerleave", () => {
+      this.stage.hover(null);
+      this.stage.hands.showMark(this, null);
+    });
     this.canvas.addEventListener("pointerdown", (event) => {
       this.pressed = [event.clientX, event.clientY];
       this.stage.hover(this, this.spot(event));
@@ -105,7 +111,7 @@ class Pane {
     const { theme, layers } = this.stage;
     const target = layers.has("target") ? this.target() : null;
     const plain = run && run.layers.state && layers.has("paths") && !tint;
-    const sign = this.heatFrame >= 0 || plain ? "" : [theme.name, this.width, this.height, this.place, this.words, this.stage.headHeight].join();
+    const sign = this.heatFrame >= 0 || plain ? "" : [theme.name, this.width, this.height, this.place, this.words, this.stage.headHeight, JSON.stringify(this.spec.shapes)].join();
     const same = sign && sign === this.sign && target === this.laid;
     Object.assign(this, { sign, laid: target });
     return !same;
@@ -120,6 +126,7 @@ class Pane {
     if (mapped) this.heat.paint(context, this.heatFrame);
     drawGrid(context, this, mapped ? { ...theme, grid: theme.veil } : theme, this.words, this.stage.headHeight * this.dpr);
     if (run && run.layers.state && layers.has("paths") && !tint) drawFuture(context, this, run, theme);
+    drawShapes(context, this, theme);
     const pixels = context.getImageData(0, 0, this.width, this.height);
     this.pixels.words.set(new Uint32Array(pixels.data.buffer));
     this.splatTarget(theme, layers);
