@@ -180,7 +180,7 @@ def _composite(record: StudentsRecord, tab: str) -> dict[str, Any]:
         "id": "mmhm",
         "tab": tab,
         "title": "MMHM, a composite",
-        "subtitle": "of W2, MMD², precision and recall among those shown",
+        "subtitle": "W2, MMD², precision, recall in one",
         "hint": MMHM_HINT,
         "x": "evals",
         "x_label": "evals",
@@ -264,16 +264,16 @@ def _switch_chart(record: StudentsRecord, tab: str, part: str) -> dict[str, Any]
         )
     heights = [y for line in lines for y in _numbers(line)]
     top = max(heights, default=1.0)
-    words = "W2 to the data" if part == "w2" else "recall: mean over the modes of min(1, share / fair share)"
+    words = "W2 to the data" if part == "w2" else "recall over the modes, 1 where each has its part"
     lowest = min(heights, default=0.0)
     return {
         "id": f"switch {part}",
         "tab": tab,
         "title": "A student that begins late" if part == "w2" else "Diversity that comes back",
-        "subtitle": words,
+        "subtitle": f"{words}, by teacher's steps of 8" if part == "w2" else words,
         "hint": SWITCH_HINT,
         "x": "step",
-        "x_label": "teacher's steps, of 8",
+        "x_label": "steps",
         "x_range": [0, 8],
         "y_label": "",
         "y": [0, round_up(top)] if part == "w2" else [math.floor(10 * lowest) / 10, 1],
