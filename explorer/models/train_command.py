@@ -9,7 +9,6 @@ from typing import get_args
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from explorer.maths.fields import Predicts
 from explorer.maths.files import sweep
@@ -36,6 +35,7 @@ from explorer.models.entries import Entry
 from explorer.models.teachers import Teacher, found_teacher, pairs_of
 from explorer.models.train_student import agrees, train_student
 from explorer.models.trained_classifiers import CLASSIFIER_CATALOGUE, is_classifier, retrained
+from explorer.models.training_bar import command_of, followed
 from explorer.models.zoo import CATALOGUE, STUDENT_CATALOGUE
 
 DROP = 0.15
@@ -161,10 +161,8 @@ def _made(entry: Entry, beside: Teacher | None, file: Path, state: Path, device:
         network = beside.begun(network, entry)
     problem = _problem(entry, beside)
     schedule = Schedule(entry.steps, entry.batch, entry.learning_rate, entry.seed)
-    last = _followed(train_flow(network, problem, schedule, device=device, state_file=state), entry)
-    if last.ended is not None and last.ended.kind == "diverged":
-        state.unlink(missing_ok=True)
-        raise ValueError(f"{entry.name} {last.ended.text}; nothing was written")
+    records = train_flow(network, problem, schedule, device=device, state_file=state)
+    last = followed(records, entry, state, lambda last: f"loss={last.loss:.3f}")
     network = rounded(last.network, entry.storage)
     card = save_network(file, network, _card(entry, beside, last, network))
     state.unlink(missing_ok=True)
@@ -190,22 +188,6 @@ def _problem(entry: Entry, teacher: Teacher | None) -> Problem:
         TIMES[entry.times](),
         PENALTIES[entry.penalty](),
     )
-
-
-def _followed(records: Iterator[TrainProgress], entry: Entry) -> TrainProgress:
-    """The last record of a run whose bar is drawn as it goes."""
-    step = 0
-    with tqdm(total=entry.steps, desc=entry.name, unit="step", disable=None) as bar:
-        try:
-            for last in records:
-                bar.update(last.step - step)
-                step = last.step
-                bar.set_postfix(loss=f"{last.loss:.3f}", refresh=False)
-        except KeyboardInterrupt:
-            bar.close()
-            records.close()  # type: ignore[attr-defined] # a generator: it saves as it closes
-            raise KeyboardInterrupt(f"near step {step}") from None
-    return last
 
 
 def _is_there(file: Path, entry: Entry, teacher_weights: str) -> bool:
@@ -234,7 +216,7 @@ def _card(entry: Entry, beside: Teacher | None, last: TrainProgress, network: nn
         learning_rate=entry.learning_rate,
         seed=entry.seed,
         seconds=round(last.seconds, 1),
-        command=_command(entry),
+        command=command_of(entry, entry.name if entry.beside else entry.target, "path", "predicts"),
         torch=torch.__version__,
         coupling=entry.coupling,
         times=entry.times,
@@ -248,14 +230,6 @@ def _card(entry: Entry, beside: Teacher | None, last: TrainProgress, network: nn
     if beside:
         figures |= straightening_of(field, target, beside.field)
     return replace(card, figures={name: round(value, 6) for name, value in figures.items()})
-
-
-def _command(entry: Entry) -> str:
-    """The command that trains it, whatever the catalogue will say one day."""
-    names = ("path", "predicts", "steps", "batch", "learning_rate", "seed")
-    settings = (f"--{name.replace('_', '-')} {getattr(entry, name)}" for name in names)
-    what = entry.name if entry.beside else entry.target
-    return " ".join(["sampler-explorer train", what, *settings])
 
 
 def told(name: str, card: Card, file: Path) -> str:

@@ -1,12 +1,11 @@
 """Training a student as the shipped ones were: from its teacher's file, through the one course, to a card."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from explorer.maths.students import AbstractMethod, DistillProgress, distill
 from explorer.maths.targets import as_target
@@ -17,6 +16,7 @@ from explorer.models.entries import RESIDUAL, Entry
 from explorer.models.student_figures import evals_of, figures_of_student
 from explorer.models.students import method_of, settings_of
 from explorer.models.teachers import Teacher
+from explorer.models.training_bar import command_of, followed
 
 EVERY = 1.0
 """Seconds between the records of a run that only a bar follows."""
@@ -44,10 +44,7 @@ def train_student(entry: Entry, teacher: Teacher, file: Path, state: Path) -> Ca
         every=EVERY,
         state_file=state,
     )
-    last = _followed(records, entry)
-    if last.ended is not None and last.ended.kind == "diverged":
-        state.unlink(missing_ok=True)
-        raise ValueError(f"{entry.name} {last.ended.text}; nothing was written")
+    last = followed(records, entry, state, _said)
     network = rounded(last.student.network, entry.storage)
     card = save_network(file, network, _card(entry, method, teacher, last, network))
     state.unlink(missing_ok=True)
@@ -61,23 +58,8 @@ def _first(entry: Entry, method: AbstractMethod) -> nn.Module | None:
     return built(entry.architecture, entry.seed)
 
 
-def _followed(records: Iterator[DistillProgress], entry: Entry) -> DistillProgress:
-    """The last record of a run whose bar is drawn as it goes."""
-    step = 0
-    with tqdm(total=entry.steps, desc=entry.name, unit="step", disable=None) as bar:
-        try:
-            for last in records:
-                bar.update(last.step - step)
-                step = last.step
-                if last.doing:
-                    bar.set_postfix_str(last.doing)
-                else:
-                    bar.set_postfix(loss=f"{last.loss:.3f}", w2=f"{last.w2:.3f}", refresh=False)
-        except KeyboardInterrupt:
-            bar.close()
-            records.close()  # type: ignore[attr-defined] # a generator: it saves as it closes
-            raise KeyboardInterrupt(f"near step {step}") from None
-    return last
+def _said(last: DistillProgress) -> str:
+    return last.doing or f"loss={last.loss:.3f}, w2={last.w2:.3f}"
 
 
 def _card(
@@ -100,7 +82,7 @@ def _card(
         seed=entry.seed,
         seconds=round(last.seconds, 1),
         figures={name: round(value, 6) for name, value in figures.items()},
-        command=command_of(entry),
+        command=command_of(entry, entry.name),
         torch=torch.__version__,
         teacher=entry.teacher,
         teacher_weights=teacher.card.weights,
@@ -110,13 +92,6 @@ def _card(
         settings=settings_of(method),
         storage=entry.storage,
     )
-
-
-def command_of(entry: Entry) -> str:
-    """The command that trains it, whatever the catalogue will say one day; settings stand in the card."""
-    names = ("steps", "batch", "learning_rate", "seed")
-    settings = (f"--{name.replace('_', '-')} {getattr(entry, name)}" for name in names)
-    return " ".join(["sampler-explorer train", entry.name, *settings])
 
 
 def agrees(settings: Mapping[str, object], entry: Entry) -> bool:
