@@ -29,6 +29,7 @@ PARTS = (
     "reading.js",
     "names.js",
     "marks.js",
+    "verticals.js",
     "chart.js",
     "numbers.js",
     "tabs.js",

@@ -76,6 +76,7 @@ class Chart {
     const lines = (this.chart.lines || []).map((line) => (line.guide ? line : lineOver(line, axis)));
     this.lines = lines.filter((line) => !line.guide);
     this.guides = lines.filter((line) => line.guide && line.x.length > 1);
+    this.bars = soundBars(this.chart);
     this.plot.dataset.axis = this.other || this.chart.x || "";
     this.hovered = undefined;
     this.render();
@@ -109,7 +110,10 @@ class Chart {
 
   ranges() {
     const { chart, lines } = this;
-    const known = (name) => [...lines, ...this.guides].flatMap((line) => line[name]).filter(Number.isFinite);
+    const kept = lines.filter((line) => !line.cut);
+    const drawn = (name) => (name === "y" && kept.length ? kept : lines);
+    const barEnds = { x: this.bars.flatMap(({ x0, x1 }) => [x0, x1]), y: this.bars.flatMap(({ y }) => [y, 0]) };
+    const known = (name) => [...[...drawn(name), ...this.guides].flatMap((line) => line[name]), ...barEnds[name]].filter(Number.isFinite);
     const ends = (values, fallback) => (values.length ? [Math.min(...values), Math.max(...values)] : fallback);
     const whole = () => [0, Math.max(...known("x"), 0) || 1];
     this.rangeX = this.shares ? [1, 0] : this.other ? whole() : chart.x_range || ends(known("x"), [0, 1]);
@@ -123,7 +127,7 @@ class Chart {
   }
 
   render() {
-    const empty = this.lines.some(isKnown) ? "" : this.chart.empty || "";
+    const empty = this.bars.length || this.lines.some(isKnown) ? "" : this.chart.empty || "";
     say(this.none, empty);
     this.svg.style.visibility = empty ? "hidden" : "";
     if (this.width < 40 || this.height < 40) return;
@@ -135,11 +139,13 @@ class Chart {
     this.rules();
     this.names();
     if (!this.other) for (const band of this.chart.bands || []) drawBand(this, band);
+    drawBars(this);
     for (const level of this.chart.levels || []) drawLevel(this, level);
     this.marker = draw("line", { class: "exs-marker", y1: INSETS.top - 4, y2: this.height - INSETS.bottom }, svg);
     this.guides.forEach((line) => drawGuide(this, line));
     lines.forEach((line) => drawLine(this, line));
     this.nameY();
+    drawVerticals(this);
     this.nameLines();
     this.points = lines.map((line) => draw("circle", { r: 3.6, fill: this.colour(line.role), stroke: this.stage.theme.page, "stroke-width": 1.4 }, svg));
     this.move();
@@ -182,7 +188,9 @@ class Chart {
   // What is measured, over the lines, unless the subtitle says so.
   nameY() {
     const { subtitle, y_label: label } = this.chart;
-    if (!label || (subtitle || "").toLowerCase().includes(label.toLowerCase())) return;
+    const said = !label || (subtitle || "").toLowerCase().includes(label.toLowerCase());
+    this.topWord = said ? -20 : 5.9 * label.length;
+    if (said) return;
     draw("text", { class: "exs-tick exs-halo", x: INSETS.left + 4, y: INSETS.top + 7 }, this.svg).textContent = label;
   }
 
@@ -232,8 +240,9 @@ class Chart {
     if (!this.points) return;
     const reads = this.lines.map((line) => this.read(line));
     reads.forEach(([x, y], i) => {
-      this.points[i].style.display = y === null ? "none" : "";
-      if (y === null) return;
+      const hidden = y === null || isBeyond(this, this.lines[i], y);
+      this.points[i].style.display = hidden ? "none" : "";
+      if (hidden) return;
       this.points[i].setAttribute("cx", this.x(x).toFixed(1));
       this.points[i].setAttribute("cy", this.y(y).toFixed(1));
     });

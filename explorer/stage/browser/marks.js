@@ -16,10 +16,16 @@ function course(chart, xs, ys) {
 
 function drawLine(chart, line) {
   const colour = chart.colour(line.role);
-  draw("path", { class: "exs-line", d: course(chart, line.x, line.y), stroke: colour, "stroke-dasharray": line.dashed ? "4 3" : "none" }, chart.svg);
+  const [xs, ys] = line.cut ? within(chart, line) : [line.x, line.y];
+  draw("path", { class: "exs-line", d: course(chart, xs, ys), stroke: colour, "stroke-dasharray": line.dashed ? "4 3" : "none" }, chart.svg);
   if (!line.ticks || line.x.length > 61) return;
-  const known = line.x.map((_, i) => i).filter((i) => Number.isFinite(line.x[i]) && Number.isFinite(line.y[i]));
+  const known = line.x.map((_, i) => i).filter((i) => Number.isFinite(line.x[i]) && Number.isFinite(line.y[i]) && !isBeyond(chart, line, line.y[i]));
   draw("path", { d: known.map((i) => stop(line.role, chart.x(line.x[i]), chart.y(line.y[i]))).join(""), fill: colour }, chart.svg);
+}
+
+// Whether a line that is cut at the plot's edge lies beyond it at this height.
+function isBeyond(chart, line, y) {
+  return Boolean(line.cut) && (y < chart.rangeY[0] || y > chart.rangeY[1]);
 }
 
 // How a line should run: cut where it leaves the plot, never bent along its edge.
@@ -27,31 +33,46 @@ function drawGuide(chart, line) {
   const [xs, ys] = within(chart, line);
   const stroke = line.role ? chart.colour(line.role) : chart.stage.theme.muted;
   draw("path", { class: "exs-guide", d: course(chart, xs, ys), stroke }, chart.svg);
-  if (!line.label || !xs.length) return;
+  const last = xs.findLastIndex(Number.isFinite);
+  if (!line.label || last < 0) return;
   const right = chart.width - INSETS.right;
-  draw("text", { class: "exs-tick exs-halo", x: Math.min(chart.x(xs.at(-1)), right), y: chart.y(ys.at(-1)) - 5, "text-anchor": "end" }, chart.svg).textContent = line.label;
+  draw("text", { class: "exs-tick exs-halo", x: Math.min(chart.x(xs[last]), right), y: chart.y(ys[last]) - 5, "text-anchor": "end" }, chart.svg).textContent = line.label;
 }
 
-// The points of a line inside the range of y, with those where it crosses its ends.
+// The points of a line inside the range of y, with those where it crosses its ends; a null between where it leaves and
+// where it comes back.
 function within(chart, line) {
   const [low, high] = chart.rangeY;
   const scale = (value) => (chart.chart.log ? Math.log10(Math.max(value, 1e-300)) : value);
+  const known = (i) => i >= 0 && Number.isFinite(line.x[i]) && Number.isFinite(line.y[i]);
+  const inside = (i) => line.y[i] >= low && line.y[i] <= high;
   const xs = [];
   const ys = [];
-  line.x.forEach((x, i) => {
-    const [y, before] = [line.y[i], line.y[i - 1]];
-    const crossed = (edge) => ({ edge, part: (scale(edge) - scale(before)) / (scale(y) - scale(before)) });
-    const crossings = i > 0 ? [low, high].map(crossed).filter(({ part }) => part > 0 && part < 1) : [];
-    for (const { edge, part } of crossings.sort((a, b) => a.part - b.part)) {
-      const place = chart.forward(line.x[i - 1]) + part * (chart.forward(x) - chart.forward(line.x[i - 1]));
-      xs.push(chart.chart.x_log ? 10 ** place : place);
-      ys.push(edge);
-    }
-    if (y < low || y > high) return;
+  const put = (x, y) => {
     xs.push(x);
     ys.push(y);
+  };
+  line.x.forEach((x, i) => {
+    if (!known(i)) return put(null, null);
+    if (known(i - 1) && !(inside(i) && inside(i - 1))) crossings(chart, line, i, scale).forEach(([place, edge]) => put(place, edge));
+    if (inside(i)) put(x, line.y[i]);
+    else put(null, null);
   });
   return [xs, ys];
+}
+
+// Where a line crosses the ends of y on its way to its point i, in order.
+function crossings(chart, line, i, scale) {
+  const [y, before] = [scale(line.y[i]), scale(line.y[i - 1])];
+  const [from, to] = [chart.forward(line.x[i - 1]), chart.forward(line.x[i])];
+  return chart.rangeY
+    .map((edge) => ({ edge, part: (scale(edge) - before) / (y - before) }))
+    .filter(({ part }) => part > 0 && part < 1)
+    .sort((a, b) => a.part - b.part)
+    .map(({ edge, part }) => {
+      const place = from + part * (to - from);
+      return [chart.chart.x_log ? 10 ** place : place, edge];
+    });
 }
 
 function drawBand(chart, band) {

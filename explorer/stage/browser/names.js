@@ -8,6 +8,7 @@ function namePlaces(chart) {
     const half = 3 * level.label.length;
     return { x: INSETS.left + 4 + half, y: chart.y(level.y) - 4, half };
   });
+  taken.push(...chart.words);
   const named = chart.lines.filter((line) => line.label && isKnown(line));
   const places = named.map((line) => {
     const place = placeFor(chart, line, taken);
@@ -28,7 +29,7 @@ function placeFor(chart, line, taken) {
   for (const part of [0.12, 0.24, 0.36, 0.5, 0.64, 0.76, 0.88]) {
     const onLine = INSETS.left + part * (chart.width - INSETS.left - INSETS.right);
     const height = valueAt(line, chart.at(onLine));
-    if (height === null) continue;
+    if (height === null || isBeyond(chart, line, height)) continue;
     for (const [across, down] of [[0, -12], [0, 12], [half + 8, 0], [-half - 8, 0]]) {
       const place = { x: onLine + across, y: chart.y(height) + down, half };
       const found = roomFor(chart, place, line, taken);

@@ -33,7 +33,7 @@ function readOut(chart, reads) {
   const named = known.map(({ line }, i) => `${(chart.lines.length > 1 && line.label) || ""} ${figures[i]}`.trim()).join(", ");
   // Where names have no room the figures are said alone, each in the ink of its line.
   const brief = !keyed && 6 * (named.length + place.length) > chart.width;
-  const text = [keyed ? "" : brief ? figures.join(", ") : named, place].filter(Boolean).join(" ");
+  const text = [keyed ? "" : brief ? figures.join(", ") : named, place, barWords(chart)].filter(Boolean).join(" ");
   if (chart.value.textContent === text) return;
   chart.value.replaceChildren(...(brief ? inked(chart, known, place) : [text]));
 }
