@@ -27,7 +27,7 @@ Kind = Literal["single", "persistent"]
 class Spike:
     """The learning rate is ``times`` what it was, at step ``at`` alone ("single") or from there on ("persistent")."""
 
-    kind: Kind = "persistent"
+    kind: str = "persistent"
     times: float = 1000.0
     at: int = 50
 

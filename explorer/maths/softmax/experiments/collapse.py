@@ -102,7 +102,7 @@ def perpendicular(parameters: list[nn.Parameter]) -> None:
 
 def collapse(
     dtype: str = "float32",
-    cure: Cure = "none",
+    cure: str = "none",
     *,
     prime: int = 31,
     part: float = 0.5,

@@ -74,7 +74,7 @@ class PerceptronRun:
     """
 
     learning_rate: float
-    method: Method
+    method: str
     loss: tuple[float, ...]
     errors: tuple[int, ...]
     r: tuple[float, ...]
@@ -95,7 +95,7 @@ def signed(split: Split, bias: bool = True) -> Tensor:
 
 
 def perceptron(
-    rows: Tensor, learning_rate: float, method: Method = "gradient", *, most: int = 2000, every: int = 20
+    rows: Tensor, learning_rate: float, method: str = "gradient", *, most: int = 2000, every: int = 20
 ) -> Iterator[PerceptronRun]:
     """Descent from 0 on ``rows`` [n, d] until none is wrong, at most ``most`` steps; the record so far as it goes.
 

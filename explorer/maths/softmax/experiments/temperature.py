@@ -59,7 +59,7 @@ class TemperatureCurve:
 class Temperatures:
     """The curves of one seed by temperature."""
 
-    train: Train
+    train: str
     seed: int
     curves: tuple[TemperatureCurve, ...]
 
@@ -73,7 +73,7 @@ class Temperatures:
 def temperatures(
     net: Callable[[int], nn.Module],
     split: Split,
-    train: Train = "at",
+    train: str = "at",
     *,
     at: Sequence[float] = TEMPERATURES,
     seed: int = 0,
