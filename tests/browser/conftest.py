@@ -59,7 +59,7 @@ def page(browser: Any) -> Iterator[Any]:
     """A page of 1440 x 900 that must ask for nothing outside and log no error."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     opened = context.new_page()
-    opened.set_default_timeout(6000)
+    opened.set_default_timeout(30_000)  # a busy machine answers late; what never comes fails all the same
     away, wrong = guard(context, opened)
     yield opened
     opened.wait_for_timeout(200)  # lets late requests arrive; time.sleep would not

@@ -37,7 +37,7 @@ def opened(page, url):
     return page
 
 
-def until(page, holds, seconds=20.0):
+def until(page, holds, seconds=40.0):
     """Wait until something holds, letting the page live."""
     deadline = time.monotonic() + seconds
     while not holds():
@@ -54,6 +54,23 @@ def settled(page, words="evals"):
         return int(drawn["got"]) > 0 and drawn["got"] == drawn["total"] and "evals" in said and words in said
 
     until(page, holds)
+
+
+def whole(page, words="seed"):
+    """Wait until a lab's picture is whole and its last line says so; studies may come after it."""
+    page.wait_for_selector(".exs[data-drawn]", timeout=60_000)
+
+    def holds():
+        drawn = data(page)
+        return int(drawn["got"]) > 0 and drawn["got"] == drawn["total"] and words in line(page)
+
+    until(page, holds, 90)
+
+
+def number(page, label, column=0):
+    """What the table says in a row."""
+    row = page.locator(".exs-numbers tr").filter(has=page.get_by_text(label, exact=True))
+    return row.locator("td").nth(column).inner_text()
 
 
 def data(page):

@@ -1,7 +1,7 @@
 """The Curvature lab in a real browser: what a person sees, touches and takes away."""
 
 import pytest
-from dashboard import choose, data, ink, line, until
+from dashboard import choose, data, ink, line, number, until, whole
 from serving import COMMAND, started
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -20,19 +20,8 @@ def served():
 def lab(page, served):
     """The lab over the default flow and its reflow."""
     page.goto(f"{served.root}{QUICK}")
-    whole(page)
+    whole(page, "curvature by")
     return page
-
-
-def whole(page, words="curvature by"):
-    """Wait until the picture is whole; studies of the fields come after it."""
-    page.wait_for_selector(".exs[data-drawn]", timeout=30_000)
-
-    def holds():
-        drawn = data(page)
-        return int(drawn["got"]) > 0 and drawn["got"] == drawn["total"] and words in line(page)
-
-    until(page, holds, 60)
 
 
 POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−", "0123456789--")
@@ -41,12 +30,6 @@ POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−", "0123456789--")
 def value(words):
     """The number that the page writes as 3.63×10⁻⁴."""
     return float(words.translate(POWERS).replace("×10", "e").split()[0])
-
-
-def number(page, label, column=0):
-    """What the table says in a row."""
-    row = page.locator(".exs-numbers tr").filter(has=page.get_by_text(label, exact=True))
-    return row.locator("td").nth(column).inner_text()
 
 
 def test_it_opens_with_a_flow_beside_its_reflow_which_is_straighter(lab):
@@ -60,7 +43,7 @@ def test_other_coordinates_are_another_picture_with_nothing_sampled(lab):
     before, said, straight = ink(lab), line(lab), number(lab, "S / chord²")
     choose(lab, "Coordinates", "Variance exploding (EDM)")
     until(lab, lambda: number(lab, "S / chord²") != straight)
-    whole(lab)
+    whole(lab, "curvature by")
     assert value(number(lab, "S / chord²")) < 0.05 < value(straight)
     assert number(lab, "from noise share") == "0.988"
     assert ink(lab) != before
@@ -74,7 +57,7 @@ def test_other_colours_are_painted_on_the_paths_that_are_there(lab):
     before, run = ink(lab), data(lab)["run"]
     choose(lab, "Colour", "Error of an Euler step")
     until(lab, lambda: ink(lab) != before)
-    whole(lab)
+    whole(lab, "curvature by")
     assert data(lab)["run"] == run, "no place was sent again"
     assert lab.get_by_text("error of an Euler step", exact=True).first.is_visible()
     choose(lab, "Colour", "Curvature × length")
@@ -100,7 +83,7 @@ def test_the_tabs_hold_what_solvers_pay_and_steps_follow_the_error_to_keep(lab):
 
 def test_an_exact_field_is_a_gradient_field_on_the_page(page, served):
     page.goto(f"{served.root}{QUICK}&second=exact&colour=asymmetry")
-    whole(page)
+    whole(page, "curvature by")
     page.get_by_role("tab", name="Gradient?").click()
     page.get_by_text("velocity error", exact=True).wait_for(timeout=30_000)
     until(page, lambda: number(page, "asymmetry", 1) != "\N{EN DASH}", 30)
@@ -162,7 +145,7 @@ def test_the_exported_page_keeps_colours_and_tabs_with_no_server(lab, browser, t
 def test_nothing_scrolls_sideways_and_no_word_is_laid_over_another(page, served, size, query):
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.goto(f"{served.root}{QUICK if 'digits' not in query else '?v=1&lab=curvature'}{query}")
-    whole(page)
+    whole(page, "curvature by")
     wide = page.evaluate("() => document.documentElement.scrollWidth > innerWidth")
     assert not wide
     overlaps = page.evaluate(OVERLAPS)

@@ -1,7 +1,7 @@
 """The Students lab in a real browser: what a person sees, touches and takes away."""
 
 import pytest
-from dashboard import choose, data, ink, line, note, until
+from dashboard import choose, ink, line, note, number, until, whole
 from serving import COMMAND, started
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -16,27 +16,11 @@ def served():
     running.stop()
 
 
-@pytest.fixture(autouse=True)
-def patient(page):
-    """A server that warms up three labs answers late on a busy machine."""
-    page.set_default_timeout(40_000)
-
-
 @pytest.fixture
 def lab(page, served):
     page.goto(f"{served.root}{QUICK}")
     whole(page)
     return page
-
-
-def whole(page, words="seed"):
-    page.wait_for_selector(".exs[data-drawn]", timeout=60_000)
-
-    def holds():
-        drawn = data(page)
-        return int(drawn["got"]) > 0 and drawn["got"] == drawn["total"] and words in line(page)
-
-    until(page, holds, 90)
 
 
 def titles(page):
@@ -45,11 +29,6 @@ def titles(page):
 
 def chip(page, label):
     return page.locator(".exr .many .chip", has_text=label).first
-
-
-def number(page, label, column):
-    row = page.locator(".exs-numbers tr").filter(has=page.get_by_text(label, exact=True))
-    return row.locator("td").nth(column).inner_text()
 
 
 def test_teacher_and_students_stand_side_by_side_with_their_pairs_joined(lab):

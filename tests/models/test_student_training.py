@@ -1,12 +1,8 @@
 """The train command makes students: from the right teacher, through interrupts, to a card that says what was made."""
 
-import signal
-import subprocess
-import sys
-import time
-
 import pytest
 import torch
+from interrupts import stopped_by_ctrl_c
 
 from explorer.maths.metrics import w2
 from explorer.maths.students import STUDENTS
@@ -94,17 +90,7 @@ def test_every_kind_of_network_has_its_place_in_a_file(tmp_path, unmeasured, met
 @pytest.mark.slow
 def test_an_interrupt_says_how_to_go_on_and_going_on_gives_the_unbroken_weights(tmp_path, unmeasured):
     name, steps = "gaussian/lagrangian_map", 400
-    command = [sys.executable, "-m", "explorer.cli", "train", name, "--steps", str(steps), "--batch", "16"]
-    command += ["--device", "cpu", "--out", str(tmp_path / "a")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    state = tmp_path / "a" / "gaussian-lagrangian_map.training"
-    deadline = time.monotonic() + 120
-    while not state.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=120)
-    assert process.returncode == 130 and "the same command goes on from there" in out, errors
-    assert "Traceback" not in errors and state.exists()
+    state = stopped_by_ctrl_c(name, tmp_path / "a" / "gaussian-lagrangian_map.safetensors", steps)
     (resumed,) = run_train([name], out=tmp_path / "a", steps=steps, batch=16)
     (whole,) = run_train([name], out=tmp_path / "b", steps=steps, batch=16)
     assert read_card(resumed).weights == read_card(whole).weights and not state.exists()

@@ -1,13 +1,10 @@
 """The train command: it writes whole files, goes on after an interrupt, and repeats the shipped networks."""
 
 import argparse
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import torch
+from interrupts import stopped_by_ctrl_c
 
 from explorer.maths.metrics import w2
 from explorer.maths.targets import as_target
@@ -58,17 +55,7 @@ def test_a_network_that_is_there_is_left_as_it_is(tmp_path, unmeasured, capsys):
 
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_going_on_gives_the_unbroken_weights(tmp_path, unmeasured):
-    command = [sys.executable, "-m", "explorer.cli", "train", "gaussian", "--steps", "1500", "--batch", "16"]
-    command += ["--device", "cpu", "--out", str(tmp_path / "a")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    state = tmp_path / "a" / "gaussian-linear.training"
-    deadline = time.monotonic() + 60
-    while not state.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=60)
-    assert process.returncode == 130 and "the same command goes on from there" in out, errors
-    assert "Traceback" not in errors and state.exists()
+    state = stopped_by_ctrl_c("gaussian", tmp_path / "a" / "gaussian-linear.safetensors", 1500)
     (whole,) = run_train(["gaussian"], out=tmp_path / "b", steps=1500, batch=16)
     (resumed,) = run_train(["gaussian"], out=tmp_path / "a", steps=1500, batch=16)
     assert read_card(resumed).weights == read_card(whole).weights
