@@ -5,7 +5,7 @@ valley, ``decay_now`` branches it.
 """
 
 from explorer.maths.landscape.training.course import decay_now, descend, resume
-from explorer.maths.landscape.training.optimisers import OPTIMISERS, DiffGrad, PolarGrad, Rule
+from explorer.maths.landscape.training.optimisers import OPTIMISERS, DiffGrad, PolarGrad, Rule, next_step
 from explorer.maths.landscape.training.problems import (
     PROBLEMS,
     Problem,
@@ -15,7 +15,14 @@ from explorer.maths.landscape.training.problems import (
 )
 from explorer.maths.landscape.training.record import PROBES, Descent, Mark, Plan, Probes, Run
 from explorer.maths.landscape.training.river import River, river
-from explorer.maths.landscape.training.schedules import SCHEDULES, Constant, Cosine, DecayFrom, WarmStable
+from explorer.maths.landscape.training.schedules import (
+    SCHEDULES,
+    AbstractSchedule,
+    Constant,
+    Cosine,
+    DecayFrom,
+    WarmStable,
+)
 from explorer.maths.landscape.training.tracks import Track, Tracks, tracks
 
 __all__ = [
@@ -23,6 +30,7 @@ __all__ = [
     "PROBES",
     "PROBLEMS",
     "SCHEDULES",
+    "AbstractSchedule",
     "Constant",
     "Cosine",
     "DecayFrom",
@@ -44,6 +52,7 @@ __all__ = [
     "digits_problem",
     "flow_problem",
     "modular_problem",
+    "next_step",
     "resume",
     "river",
     "tracks",

@@ -81,20 +81,20 @@ class Observer:
         for name in self.plan.probes:
             if name in self.notes:
                 continue
-            if self._affordable(name, number):
+            if self.expected[name] <= self._room(name, number):
                 made.append(name)
             else:
                 self.skipped[name] = self.skipped.get(name, 0) + 1
         return made
 
-    def _affordable(self, name: str, number: int) -> bool:
-        """Whether its part of the budget has room; the first look may borrow from the steps to come."""
+    def _room(self, name: str, number: int) -> float:
+        """What a probe may still cost at update ``number``; its first look may borrow from the steps to come."""
         plan = self.plan
         if plan.budget is None:
-            return True
+            return math.inf
         part = plan.budget * STEP * PART[name] / sum(PART[other] for other in plan.probes)
         steps = number if name in self.spent else plan.steps
-        return self.spent.get(name, 0.0) + self.expected[name] <= part * (steps - self.first)
+        return part * (steps - self.first) - self.spent.get(name, 0.0)
 
     def look(self, names: list[str], moment: Moment) -> None:
         """Measure ``names`` at one update and keep what they say."""
@@ -109,6 +109,8 @@ class Observer:
         for name, cost in costs.items():
             self.spent[name] = self.spent.get(name, 0.0) + cost
             self.expected[name] = max(cost, 1.0)
+        if self.warm is not None and len(self.rows) == 0:
+            self.expected["sharpness"] *= 0.5  # the next ones begin where this one ended
         self.rows.append(row)
         self.seconds += time.perf_counter() - begun
 
@@ -149,7 +151,8 @@ class Observer:
             product, step = probes.preconditioned(hessian, moment.scale), moment.scale.sqrt() * moment.step
         generator = torch.Generator().manual_seed(self.plan.seed)
         begin = probes.begun_from(self.warm, step, generator)
-        value, self.warm, _ = probes.sharpest(product, begin, generator)
+        products = min(probes.MOST, (self._room("sharpness", moment.number) - GRAPH) / PRODUCT)
+        value, self.warm = probes.sharpest(product, begin, generator, int(products))
         return value
 
     def _critical(self, moment: Moment) -> tuple[float, float]:
@@ -159,7 +162,7 @@ class Observer:
         if math.isfinite(found) and found > 0.0:
             self.reach = found
         value = math.inf if found == 0.0 else 2.0 / (found * moment.rate)
-        return value, spent
+        return value, float(spent)
 
     def _noise(self, moment: Moment) -> tuple[float, float]:
         if self.samples.count < 2:

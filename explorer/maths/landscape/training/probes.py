@@ -20,6 +20,8 @@ RADIUS = 0.05
 """Of the ball in which SAM looks for a higher loss, in units of the parameters."""
 CLOSE = 0.02
 """Residual of the top eigenvector, as a share of its value: the value itself is then right to about its square."""
+ROUGH = 0.2
+"""The same, above which a value that was cut short is none."""
 MOST = 40
 """Hessian-vector products for one sharpness at most."""
 LOSSES = 24
@@ -29,17 +31,21 @@ FAR = 1e6
 
 
 def sharpest(
-    product: Callable[[Tensor], Tensor], begin: Tensor, generator: torch.Generator
-) -> tuple[float, Tensor, int]:
-    """The largest eigenvalue of a symmetric operator, its vector [P] and the products spent: Lanczos from ``begin``."""
+    product: Callable[[Tensor], Tensor], begin: Tensor, generator: torch.Generator, most: int = MOST
+) -> tuple[float, Tensor]:
+    """The largest eigenvalue of a symmetric operator and its vector [P]: Lanczos from ``begin``, ``most`` products.
+
+    NaN where these do not nearly suffice.
+    """
     run = Lanczos(product, begin, generator)
     while True:
         run.grow()
         values, combine, residuals = run.ritz()
         scale = max(abs(float(values[0])), 0.1 * float(values.abs().max()))
         settled = run.steps > 1 and float(residuals[0]) <= CLOSE * scale
-        if settled or run.complete or run.steps >= MOST:
-            return float(values[0]), run.vectors(combine[:, :1])[0], run.steps
+        if settled or run.complete or run.steps >= most:
+            near = run.complete or float(residuals[0]) <= ROUGH * scale
+            return float(values[0]) if near else math.nan, run.vectors(combine[:, :1])[0]
 
 
 def preconditioned(hessian: Hessian, scale: Tensor) -> Callable[[Tensor], Tensor]:

@@ -7,7 +7,7 @@ Sources: Lipman et al. 2022, arXiv:2210.02747 (flow matching); Power et al. 2022
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
 from explorer.maths.fields import NetworkField
-from explorer.maths.landscape.flat import Loss
+from explorer.maths.landscape.flat import FlatLoss, Loss
 from explorer.maths.targets import AbstractTarget
 from explorer.maths.training import problem as flow
 from explorer.maths.training.times import AbstractTimes, Even
@@ -33,6 +33,20 @@ class Problem:
     module: nn.Module
     batch: Any
     label: str = "own module"
+
+    def at(self, place: Tensor) -> "Problem":
+        """The same problem with a copy of the module whose trainable parameters are ``place`` [P], end to end.
+
+        Raises:
+            ValueError: for a vector of another length.
+        """
+        flat, twin = FlatLoss(*self), copy.deepcopy(self.module)
+        pieces = flat.split(flat.flatten(place))
+        with torch.no_grad():
+            for part in flat.parts:
+                for name, _ in part.tied:
+                    twin.get_parameter(name).copy_(pieces[part.name])
+        return replace(self, module=twin)
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.loss, self.module, self.batch))

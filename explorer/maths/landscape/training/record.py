@@ -81,10 +81,10 @@ class Run:
     """One optimiser's way.
 
     ``losses`` [s] before each update, on the rows of that update, and ``rates`` [s] its learning rate; the first of
-    them belongs to step ``first`` (0 but for a branch). ``learning_rate`` is the peak. ``marks`` are the places
-    that were kept, from the start on; ``last`` is where it stands. ``probe_share`` is the seconds of probes over those of steps,
-    as it turned out; ``skipped`` how often a probe was left out for its cost, by name; ``notes`` why one cannot be
-    measured here. ``ended`` when it has: done or diverged.
+    them belongs to step ``first`` (0 but for a branch). ``learning_rate`` is the peak. ``marks`` are the places that
+    were kept, from the start on; ``last`` is where it stands. ``probe_share`` is the seconds of probes over those of
+    steps, as it turned out; ``skipped`` how often a probe was left out for its cost, by name; ``notes`` why one cannot
+    be measured here. ``ended`` when it has: done or diverged.
     """
 
     rule: Rule
