@@ -8,9 +8,11 @@ P2: full batch, Adam at 0.015, ten thousand times that at step 50 alone.
 """
 
 import argparse
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -71,21 +73,26 @@ def main(nets: Sequence[str] = tuple(CLASSIFIERS), seeds: Sequence[int] = SEEDS,
     """Print all of it."""
     torch.set_num_threads(1)
     begun = time.process_time()
-    table = table_of(curves(nets, seeds), seeds)
+    table = table_of([])
+    for seed in seeds:
+        for curve in curves(nets, seed):
+            table = table.with_curve(curve)
+        # One seed whole, so that a run that is broken off leaves a table of whole seeds.
+        table = replace(table, seeds=(*table.seeds, seed))
+        if write:
+            FILE.write_text(table.as_text())
     print_table(table, time.process_time() - begun)
-    if write:
-        FILE.write_text(table.as_text())
     spikes(seeds)
 
 
-def curves(nets: Sequence[str], seeds: Sequence[int]) -> Iterator[OnsetCurve]:
-    """Every curve of the table, each net trained from scratch."""
+def curves(nets: Sequence[str], seed: int) -> Iterator[OnsetCurve]:
+    """Every curve of one seed, each net trained from scratch."""
     for net in nets:
-        for seed in seeds:
-            for stage in stages(
-                classifier(net, seed), digits_split(), learning_rate=learning_rate_of(net), seed=seed
-            ):
-                yield from of_stage(net, seed, stage)
+        print(f"{net}, seed {seed}", file=sys.stderr, flush=True)
+        for stage in stages(
+            classifier(net, seed), digits_split(), learning_rate=learning_rate_of(net), seed=seed
+        ):
+            yield from of_stage(net, seed, stage)
 
 
 def of_stage(net: str, seed: int, stage: Stage) -> Iterator[OnsetCurve]:

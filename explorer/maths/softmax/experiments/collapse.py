@@ -28,6 +28,8 @@ TYPES: dict[str, torch.dtype] = {
     "float64": torch.float64,
 }
 """Types that the loss may be taken in."""
+SMALL = 0.1
+"""Standard deviation of the first embeddings: from larger ones the pairs are learnt by heart."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class CollapseFrame:
     ended: str = ""
 
 
-def addition(prime: int = 31, part: float = 0.5, seed: int = 0) -> Split:
+def addition(prime: int = 31, part: float = 0.8, seed: int = 0) -> Split:
     """All pairs (a, b) [n, 2] below ``prime`` with (a + b) mod ``prime`` as labels, ``part`` of them to learn from."""
     pairs = torch.cartesian_prod(torch.arange(prime), torch.arange(prime))
     order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(seed))
@@ -63,11 +65,12 @@ def addition(prime: int = 31, part: float = 0.5, seed: int = 0) -> Split:
 class Adder(nn.Module):
     """Two learnt embeddings joined, one hidden layer of relu, one logit for each residue."""
 
-    def __init__(self, prime: int, width: int = 128, seed: int = 0):
+    def __init__(self, prime: int, width: int = 64, seed: int = 0):
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.embed = nn.Embedding(prime, width)
+            nn.init.normal_(self.embed.weight, std=SMALL)
             self.hidden, self.head = nn.Linear(2 * width, width), nn.Linear(width, prime, bias=False)
 
     def forward(self, pairs: Tensor) -> Tensor:
@@ -105,10 +108,10 @@ def collapse(
     cure: str = "none",
     *,
     prime: int = 31,
-    part: float = 0.5,
-    steps: int = 2000,
+    part: float = 0.8,
+    steps: int = 3000,
     learning_rate: float = 1e-2,
-    width: int = 128,
+    width: int = 64,
     seed: int = 0,
     every: int = 20,
 ) -> Iterator[CollapseFrame]:
