@@ -71,8 +71,14 @@ def test_decay_wins_the_hills_part_of_the_loss(toy):
         place = branch.last.place
         above.append(branch.last.loss + FALL * float(place[1]))
         assert float(place[1]) == pytest.approx(RATE * FALL * (at + 30.5), rel=1e-6)
-    expected = RATE * NOISE**2 / (2.0 * (2.0 - RATE * STEEP))
-    assert 0.0 <= np.mean(above) < 0.1 * expected
+    hill = RATE * NOISE**2 / (2.0 * (2.0 - RATE * STEEP))
+    spread = 2.0 * hill / STEEP  # the variance across, which every update shrinks and feeds
+    for k in range(60):
+        rate = RATE * (60 - k) / 60
+        spread = (1.0 - rate * STEEP) ** 2 * spread + rate**2 * NOISE**2
+    left = 0.5 * STEEP * spread
+    assert left < 0.15 * hill and np.mean(above) == pytest.approx(left, rel=3 * math.sqrt(2 / 5))
+    assert 0.0 <= np.mean(above) < 0.3 * hill
 
 
 def test_a_river_needs_a_run_that_flows():
