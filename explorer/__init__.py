@@ -22,6 +22,8 @@ _HOMES = {
     "classifier": "explorer.models.trained_classifiers:trained_classifier",
     "compare": "explorer.maths.students.compare",
     "curvature": "explorer.maths.curvature",
+    "decay_now": "explorer.maths.landscape.training",
+    "descend": "explorer.maths.landscape.training",
     "distill": "explorer.maths.students",
     "drawn": "explorer.maths.targets",
     "figure": "explorer.api",
@@ -32,6 +34,7 @@ _HOMES = {
     "mixture": "explorer.maths.targets",
     "radius": "explorer.maths.softmax.radius",
     "record": "explorer.api",
+    "river": "explorer.maths.landscape.training",
     "scrub": "explorer.widgets",
     "sliced_w2": "explorer.maths.metrics",
     "spectrum": "explorer.maths.landscape",
@@ -40,6 +43,7 @@ _HOMES = {
     "switch_curve": "explorer.maths.students.switch",
     "switched": "explorer.maths.students.switch",
     "target": "explorer.maths.targets:as_target",
+    "tracks": "explorer.maths.landscape.training",
     "trajectory": "explorer.maths.trajectory",
     "w2": "explorer.maths.metrics",
     "walk": "explorer.api",
@@ -60,6 +64,8 @@ __all__ = [
     "classifier",
     "compare",
     "curvature",
+    "decay_now",
+    "descend",
     "distill",
     "drawn",
     "figure",
@@ -70,6 +76,7 @@ __all__ = [
     "mixture",
     "radius",
     "record",
+    "river",
     "scrub",
     "sliced_w2",
     "spectrum",
@@ -78,6 +85,7 @@ __all__ = [
     "switch_curve",
     "switched",
     "target",
+    "tracks",
     "trajectory",
     "w2",
     "walk",
@@ -104,6 +112,7 @@ if TYPE_CHECKING:
     from explorer.maths.curvature import curvature
     from explorer.maths.fields import NetworkField
     from explorer.maths.landscape import landscape, spectrum
+    from explorer.maths.landscape.training import decay_now, descend, river, tracks
     from explorer.maths.likelihood import log_likelihood
     from explorer.maths.metrics import sliced_w2, w2
     from explorer.maths.paths import PATHS
