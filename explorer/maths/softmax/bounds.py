@@ -24,7 +24,7 @@ from torch import Tensor
 
 from explorer.maths.softmax.terms import Terms
 
-SLACK = 5e-4
+SLACK = 9e-4
 """By how much, as a part of it, the certified bound may stay below the least value that it is proved from."""
 ROUNDS = 64
 TINY = 1e-25
@@ -129,7 +129,9 @@ def _certified(terms: Terms) -> Tensor:
         finite = edge.isfinite()
         value = _shape(weights[:, finite], slopes[:, finite], edge[finite]).value
         best[finite] = torch.minimum(best[finite], edge[finite] ** 2 + value)
-    radius = best.sqrt()
+    radius = (
+        (best - math.pi**2).clamp(min=0.0).sqrt()
+    )  # beyond it u alone is enough: a variance is at most 1/4
     lows = torch.cat([torch.maximum(first, -radius), right])
     highs = torch.cat([left, torch.minimum(last, radius)])
     who = torch.arange(len(least), device=least.device).repeat(2)
@@ -163,11 +165,11 @@ def _split(who: Tensor, lows: Tensor, highs: Tensor, parts: int) -> _Cells:
 
 
 def _least(weights: Tensor, slopes: Tensor, cells: _Cells, best: Tensor) -> Tensor:
-    """A number [m] below ``u^2 + (pi / 2s)^2`` on all cells of a row, by at most twice the slack of the least value."""
+    """A number [m] below ``u^2 + (pi / 2s)^2`` on all cells of a row, by at most the slack of its root."""
     proved = best.clone()
     for turn in range(ROUNDS):
         who, middle, half = cells
-        shape = _shape(weights[:, who], slopes[:, who], middle)
+        shape = _shape(weights.index_select(1, who), slopes.index_select(1, who), middle)
         below = _cell_bound(middle, half, shape)
         best = best.scatter_reduce(0, who, middle**2 + shape.value, "amin")
         done = below >= (1.0 - SLACK) ** 2 * best[who]
@@ -184,12 +186,11 @@ def _least(weights: Tensor, slopes: Tensor, cells: _Cells, best: Tensor) -> Tens
 
 def _shape(weights: Tensor, slopes: Tensor, u: Tensor) -> _Shape:
     """What the softmax of [k, c] terms does at real steps u [c]; NaN for a slope that rounding hides."""
-    mass = torch.softmax(weights + slopes * u, dim=0)
+    mass = torch.softmax(torch.addcmul(weights, slopes, u), dim=0)
     mean = (mass * slopes).sum(0)
     away = slopes - mean
-    weighed = mass * away * away
-    variance = weighed.sum(0)
-    slope = torch.where(variance > TINY, (weighed * away).sum(0) / variance, torch.nan)
+    variance = mass.mul_(away).mul_(away).sum(0)
+    slope = torch.where(variance > TINY, mass.mul_(away).sum(0) / variance, torch.nan)
     return _Shape((math.pi / 2) ** 2 / variance.clamp(min=1e-250), mean, variance, slope)
 
 

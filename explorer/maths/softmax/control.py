@@ -3,8 +3,10 @@
 The wrapped optimiser makes its step; what it really added to the parameters is measured from where it started, and
 taken back in part where it is too long. Its own state (momentum, second moments) stays as after the full step. Lazy:
 between measurements r is guessed as the last ``r / |p|`` times the new ``|p|``, and measured again when that guess is
-half of the limit, or after ten steps; twice as many, up to eighty, while guesses turn out right and small. A cap keeps
-predicted logits from jumping; it does not promise descent.
+half of the limit, or after ten steps; twice as many, up to eighty, while r would stay within the limit if it outgrew
+its guess twice more as it just did. Such a look in calm takes an eighth of the rows; where these come near the limit,
+all rows are asked, and no step is cut on the word of a few. A cap keeps predicted logits from jumping; it does not
+promise descent.
 """
 
 import math
@@ -29,6 +31,10 @@ SURE = 1.2
 """What a guess is multiplied by at least before it is held against the limit."""
 PATIENCE = 8
 """How many times ``every`` a lazy control may wait at most."""
+PART, LEAST = 8, 16
+"""A look in calm takes one row in so many, and this many at least."""
+UNSEEN = 1.4
+"""How many times the largest r of such rows that of all rows is about: 1.1 to 1.9 on digits."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +58,11 @@ class RadiusControl:
     ``r_max`` is the largest r that passes; ``mode`` "cap" shortens longer steps, "alarm" only logs them. A NaN in the
     gradients, the step or the radius skips the step in either mode. ``lazy`` measures after ``every`` steps, later as
     guesses hold, and at once when the guessed r exceeds ``trigger * r_max`` (up to 0.83 of it once guesses have been
-    right); else every step is measured. ``rows`` measures that many inputs of each batch (all where a BatchNorm joins
-    them); those of the largest r at the last measurement come along while the inputs stay the same tensor. ``quantile``
-    of the rows must pass, 1 for all. ``descent`` also keeps within the certificate of descent, when targets are given
-    and the step goes downhill. Other options are ``step_radius``'s.
+    right); else every step is measured. ``rows`` measures that many inputs of each batch and no more (None: few of them
+    while all is calm, else all; all also where a BatchNorm joins them); those of the largest r at the last measurement
+    come along while the inputs stay the same tensor. ``quantile`` of the rows must pass, 1 for all. ``descent`` also
+    keeps within the certificate of descent, when targets are given and the step goes downhill. Other options are
+    ``step_radius``'s.
 
     ``r`` and ``scale`` are of the last step, ``last`` the last measurement (r is a guess where that is older),
     ``measured`` how many there were, ``log`` the events.
@@ -96,9 +103,17 @@ class RadiusControl:
         self._trail = Trail(self._stepped())
 
     def step(
-        self, inputs: Any, targets: Tensor | None = None, closure: Callable[[], Any] | None = None
+        self,
+        inputs: Any,
+        targets: Tensor | None = None,
+        closure: Callable[[], Any] | None = None,
+        *,
+        weights: Tensor | None = None,
     ) -> Any:
-        """One step of the optimiser, measured on ``inputs``; returns what ``optimizer.step`` returns."""
+        """One step of the optimiser, measured on ``inputs``; returns what ``optimizer.step`` returns.
+
+        ``targets`` and ``weights`` are ``step_radius``'s: rows that the loss leaves out are then left out here too.
+        """
         self.steps += 1
         known = self._stepped()
         if not self._trail.fits(known):
@@ -115,7 +130,7 @@ class RadiusControl:
         if not math.isfinite(length):
             self.r, scale = math.nan, 0.0
         elif self._must_measure(length):
-            scale = self._measure(inputs, targets, length)
+            scale = self._measure(inputs, targets, weights, length)
             by = self.last.by if self.last else ""
         else:
             self.r, self._age = (self._rate or 0.0) * length, self._age + 1
@@ -126,54 +141,79 @@ class RadiusControl:
     def _must_measure(self, length: float) -> bool:
         if not self.lazy or self._rate is None or self._age + 1 >= self._wait:
             return True
-        # Written so that a NaN measures.
-        return not self._rate * length * self._doubt <= self.r_max
+        return self._is_near(length)
 
-    def _measure(self, inputs: Any, targets: Tensor | None, length: float) -> float:
+    def _is_near(self, length: float) -> bool:
+        """Whether the guess is not surely within the limit."""
+        # Written so that a NaN is near.
+        return not (self._rate or 0.0) * length * self._doubt <= self.r_max
+
+    def _measure(self, inputs: Any, targets: Tensor | None, weights: Tensor | None, length: float) -> float:
         """The part of the step to take, from r at where it started."""
-        names = [self._names[id(p)] for p in self._trail.parameters]
-        moved, before = (
-            dict(zip(names, values, strict=True)) for values in (self._trail.moved(), self._trail.before())
-        )
-        chosen = self._chosen(inputs)
-        few = inputs if chosen is None else portion(inputs, chosen)
-        aims = targets if chosen is None or targets is None else targets[chosen]
-        told = step_radius(self.module, few, moved, aims, start=before, **{"at": ()} | self.options)
+        trail = self._trail
+        names = [self._names[id(p)] for p in trail.parameters]
+        moved, before = (dict(zip(names, x, strict=True)) for x in (trail.moved(), trail.before()))
+
+        def ask(chosen: Tensor | None) -> StepRadius:
+            few = inputs if chosen is None else portion(inputs, chosen)
+            aims, heft = (x if chosen is None or x is None else x[chosen] for x in (targets, weights))
+            told = step_radius(
+                self.module, few, moved, aims, start=before, **{"at": (), "weights": heft} | self.options
+            )
+            if chosen is not None:
+                self._remember(inputs, chosen, told)
+            return told
+
+        chosen = self._chosen(inputs, self.rows or self._calm_rows(inputs, length))
+        told, is_part = ask(chosen), self.rows is None and chosen is not None
+        if is_part and not self._is_calm(told):
+            told, is_part = ask(None), False
         self.measured, self._age, self.last = self.measured + 1, 0, told
-        self.r = told.quantile(self.quantile)
-        self._learn(length)
-        if length > 0:
-            # From no r at all nothing can be guessed for the next step.
-            self._rate = self.r / length if 0 < self.r < math.inf else None
-        if chosen is not None:
-            self._remember(inputs, chosen, told)
+        self.r = told.quantile(self.quantile) * (UNSEEN if is_part else 1.0)
+        self._learn(length, is_part)
         scale = part_of(self.r, self.r_max)
         if self.descent and scale > 0 and told.descent > 0:
             scale = min(scale, told.descent)
         return scale
 
-    def _learn(self, length: float) -> None:
-        """How far guesses may be trusted, from how the last one turned out."""
-        if not self._rate or not length:
-            return
-        ratio = self.r / (self._rate * length)
-        held = ratio <= 1.5 and self.r <= self.trigger * self.r_max
-        self._wait = min(2 * self._wait, PATIENCE * self.every) if held else self.every
-        # Written so that a NaN doubts.
-        most = max(SURE, 1.0 / self.trigger)
-        doubt = max(SURE, SURE * ratio, 0.9 * self._doubt)
-        self._doubt = doubt if doubt <= most else most
+    def _is_calm(self, told: StepRadius) -> bool:
+        """Whether a few rows say that all are far from the limit; they do not where a NaN is, or no row counts."""
+        return len(told.r) > 0 and UNSEEN * told.quantile(self.quantile) <= self.trigger * self.r_max
 
-    def _chosen(self, inputs: Any) -> Tensor | None:
+    def _calm_rows(self, inputs: Any, length: float) -> int:
+        """How many rows a look takes where no number was asked for: all of them unless all is calm."""
+        count = batch_size(inputs)
+        if not self.lazy or self.descent or self._is_near(length):
+            return count
+        return min(count, max(LEAST, count // PART))
+
+    def _learn(self, length: float, is_part: bool) -> None:
+        """How far guesses may be trusted, from how the last one turned out, and what to guess next."""
+        if not length:
+            return
+        most = max(SURE, 1.0 / self.trigger)
+        if self._rate:
+            ratio = self.r / (self._rate * length)
+            held = self.r * max(1.0, ratio) ** 2 <= self.r_max
+            self._wait = min(2 * self._wait, PATIENCE * self.every) if held else self.every
+            doubt = max(SURE, SURE * ratio, 0.9 * self._doubt)
+            # Written so that a NaN doubts.
+            self._doubt = doubt if doubt <= most else most
+        if is_part:
+            self._doubt = most
+        # From no r at all nothing can be guessed for the next step.
+        self._rate = self.r / length if 0 < self.r < math.inf else None
+
+    def _chosen(self, inputs: Any, rows: int) -> Tensor | None:
         """The inputs to measure, spread evenly and shifted each time; None for all."""
         count = batch_size(inputs)
-        if self.rows is None or self.rows >= count or takes_batch_statistics(self.module.modules()):
+        if rows >= count or takes_batch_statistics(self.module.modules()):
             return None
-        even = (torch.arange(self.rows) * count // self.rows + self.measured) % count
+        even = (torch.arange(rows) * count // rows + self.measured) % count
         if self._worst is not None and self._worst[0] is _first(inputs):
-            worst = self._worst[1][: max(1, self.rows // 4)]
+            worst = self._worst[1][: max(1, rows // 4)]
             rest = even[~torch.isin(even, worst)]
-            even = torch.cat([worst, rest])[: self.rows]
+            even = torch.cat([worst, rest])[:rows]
         return even.to(_first(inputs).device)
 
     def _remember(self, inputs: Any, chosen: Tensor, told: StepRadius) -> None:
