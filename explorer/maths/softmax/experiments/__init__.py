@@ -31,7 +31,12 @@ from explorer.maths.softmax.experiments.split import (
     digits_split,
 )
 from explorer.maths.softmax.experiments.stages import STAGES, Stage, stages
-from explorer.maths.softmax.experiments.temperature import TemperatureCurve, Temperatures, temperatures
+from explorer.maths.softmax.experiments.temperature import (
+    TemperatureCurve,
+    Temperatures,
+    spread_of_medians,
+    temperatures,
+)
 from explorer.maths.softmax.experiments.training import TrainFrame, watched_training
 
 __all__ = [
@@ -69,6 +74,7 @@ __all__ = [
     "onset_curve",
     "perceptron",
     "signed",
+    "spread_of_medians",
     "stages",
     "table_from_text",
     "table_of",

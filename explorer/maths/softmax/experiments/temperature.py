@@ -35,7 +35,7 @@ class TemperatureCurve:
     """One step along minus the gradient at one temperature, in ``SIZES`` sizes.
 
     ``tau`` [q] lengths of the step, ``rho`` the lower bound of the radius in lengths; ``ratio`` [q] loss over the loss
-    before; ``kept`` [q] accuracy over that before, on the training part.
+    before; ``kept`` [q] accuracy on the test part over that before.
     """
 
     temperature: float
@@ -68,6 +68,17 @@ class Temperatures:
         found = [(curve.onset(what), curve.rho) for curve in self.curves]
         logs = [math.log10(tau / rho if by_rho else tau) for tau, rho in found if math.isfinite(tau)]
         return statistics.pstdev(logs) if len(logs) > 1 else math.nan
+
+
+def spread_of_medians(records: Sequence[Temperatures], what: str = "loss", by_rho: bool = True) -> float:
+    """The same over seeds: at each temperature the median of its onset, then the deviation over temperatures."""
+    at: dict[float, list[float]] = {}
+    for curve in (curve for record in records for curve in record.curves):
+        onset = curve.onset(what)
+        if math.isfinite(onset):
+            at.setdefault(curve.temperature, []).append(math.log10(onset / curve.rho if by_rho else onset))
+    medians = [statistics.median(logs) for logs in at.values()]
+    return statistics.pstdev(medians) if len(medians) > 1 else math.nan
 
 
 def temperatures(
@@ -110,9 +121,9 @@ def temperature_curve(module: nn.Module, split: Split, temperature: float) -> Te
     @torch.no_grad()
     def at(tau: float) -> tuple[float, float]:
         moved = {name: p + tau * unit[name] for name, p in start.items()}
-        logits = functional_call(module, moved, (split.x,))
-        loss = functional.cross_entropy(logits / temperature, split.y)
-        return float(loss), float((logits.argmax(1) == split.y).double().mean())
+        loss = functional.cross_entropy(functional_call(module, moved, (split.x,)) / temperature, split.y)
+        right = functional_call(module, moved, (split.test_x,)).argmax(1) == split.test_y
+        return float(loss), float(right.double().mean())
 
     ends = math.log(SHORTEST), math.log(LONGEST)
     taus = tuple(rho * math.exp(ends[0] + (ends[1] - ends[0]) * i / (SIZES - 1)) for i in range(SIZES))
