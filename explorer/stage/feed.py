@@ -160,17 +160,24 @@ class Feed:
         self._planned = planned
 
     def _drop_replaced(self, block: bytes) -> None:
-        """Values along places that stay take the place of those before them."""
-        for i, old in enumerate(self._blocks):
-            if old[: HEAD.size] == block[: HEAD.size]:
+        """Values along places that stay take the place of those before them; so does a map of another grain."""
+        for i in reversed(range(len(self._blocks))):
+            if _replaces(block, self._blocks[i]):
                 del self._blocks[i]
                 self._sent -= len(self._older) + i < self._sent
-                return
 
     def _drop_older(self) -> None:
         self._drawable = True
         self._sent = max(0, self._sent - len(self._older))
         self._older = []
+
+
+def _replaces(block: bytes, old: bytes) -> bool:
+    if old[: HEAD.size] == block[: HEAD.size]:
+        return True
+    _, run, _, _, _, n, _, kind, *_ = HEAD.unpack_from(block)
+    _, old_run, _, _, _, old_n, _, old_kind, *_ = HEAD.unpack_from(old)
+    return kind == old_kind == KINDS["heat"] and run == old_run and n != old_n
 
 
 def _json(value: Mapping[str, Any]) -> str:

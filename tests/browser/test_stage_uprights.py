@@ -83,7 +83,7 @@ def test_a_cut_line_ends_at_the_edge_where_it_crosses_it(bench, log):
     shares, heights = [1, 0.75, 0.5, 0.25, 0], [1.0, 0.5, 1000.0, 500.0, 0.5]
     steady = line([1, 0], [low, 1.0])
     shown(page, {"log": log, "lines": [line(shares, heights, cut=True), steady]})
-    width, height = size(page)
+    width, _ = size(page)
     found, stretches = points(page)
     assert stretches == 2, "it comes back after a gap"
     assert min(y for _, y in found) == pytest.approx(TOP, abs=0.2), "the range is that of the steady line"

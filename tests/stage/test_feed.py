@@ -96,3 +96,16 @@ def test_an_unknown_status_is_refused():
 
 def test_run_ids_never_return():
     assert len({new_run_id() for _ in range(100)}) == 100
+
+
+def test_a_map_of_another_grain_takes_the_place_of_the_one_before():
+    feed, run = Feed(), new_run_id()
+    feed.begin({"panes": [{"run": run}]})
+    feed.add("state", run, 0, 3, np.zeros((3, 1, 2)))
+    for frame in (0, 1):
+        feed.add("heat", run, frame, 3, np.zeros((1, 9, 1)))
+    feed.drain()
+    feed.add("heat", run, 0, 3, np.ones((1, 25, 1)))
+    (fresh,) = unpack(feed.drain())
+    assert fresh.values.shape == (1, 25, 1)
+    assert [block.values.shape[1] for block in unpack(feed.snapshot()) if block.kind == 7] == [25]

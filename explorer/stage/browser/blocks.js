@@ -68,6 +68,8 @@ class Run {
     if (this.total && block.total !== this.total) return `run ${block.run} has ${this.total} frames, this says ${block.total}`;
     const whole = isValue(block) && !block.first && block.count === block.total;
     if (whole) this.forget(block.kind); // other values along the same places
+    // A finer map takes the place of a coarser one.
+    if (block.kind === "heat" && this.layers.heat && this.layers.heat.n !== block.n) this.forget("heat");
     const layer = this.layers[block.kind] || this.newLayer(block);
     if (!layer) return `run ${block.run} would need more than ${RUN_LIMIT / 2 ** 20} MB`;
     if (layer.n !== block.n || layer.dims !== block.dims) {

@@ -6,6 +6,7 @@ class Captions {
     this.head = make("header", "exs-head", pane.node);
     this.heading = make("div", "exs-heading", this.head);
     const words = make("div", "exs-words", this.heading);
+    this.view = new ViewSwitch(pane, this.heading);
     this.title = make("span", "exs-title", words);
     this.note = make("span", "exs-note", words);
     this.legend = make("ul", "exs-legend", this.head);
@@ -23,6 +24,7 @@ class Captions {
     this.keepReadout(this.followed());
     say(this.fact, this.facts().join(" · "));
     this.keepLegend();
+    this.view.keep();
     this.scales.keep();
     const moment = run ? `${this.particles()} at ${stage.gauge.label} ${stage.gauge.figure(run.share(frame))}` : "no picture yet";
     const { marked } = this.pane;

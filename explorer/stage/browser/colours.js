@@ -42,6 +42,16 @@ class Scale {
     return clamp(at, 0, 1);
   }
 
+  // The value at a place on the scale.
+  value(part) {
+    return this.log ? this.lo * (this.hi / this.lo) ** part : this.lo + part * (this.hi - this.lo);
+  }
+
+  // What runs evenly along the scale.
+  bend(value) {
+    return this.log ? Math.log(Math.max(value, 1e-300)) : value;
+  }
+
   colour(part, weight = this.weight) {
     const { theme } = this;
     const [low, high] = SPANS[theme.name] || SPANS.light;
@@ -72,7 +82,7 @@ class Scale {
 function scalesOf(spec, theme) {
   return {
     colour: spec.colour ? new Scale(spec.colour, theme, 1, theme.future) : null,
-    heat: spec.heat ? new Scale(spec.heat, theme, HEAT_WEIGHT, theme.ground) : null,
+    heat: spec.heat ? new Scale(spec.heat, theme, spec.heat.strong ? 1 : HEAT_WEIGHT, theme.ground) : null,
     pairs: spec.pairs ? new Scale(spec.pairs, theme, 1, theme.future) : null,
   };
 }

@@ -33,6 +33,8 @@ class Hands {
     if (key === "Escape" && timeline.closeMenu()) return true;
     if (target.closest("[role=tablist]") && this.stage.charts.tabs.keyed(key)) return true;
     if (target.closest("select, [role=menu], [role=radiogroup], [role=tablist]")) return false;
+    const pane = this.stage.panes.find(({ canvas, surface }) => canvas === target && surface.on);
+    if (pane && pane.surface.keyed(key)) return true;
     if (key === " ") return !target.closest("button") && (timeline.toggle(), true);
     const page = Math.max(1, Math.round(cursor.stops.length / 10));
     const moves = {

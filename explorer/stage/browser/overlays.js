@@ -7,7 +7,8 @@ function drawOverlays(context, pane, stage) {
   context.lineCap = "round";
   if (run.layers.state) {
     if (layers.has("field") && run.has("field", pane.frame)) drawField(context, pane, run, theme);
-    if (layers.has("paths") && !tintOf(pane)) drawPast(context, pane, run, theme);
+    if (isMajor(pane, run.layers.state)) drawMajor(context, pane, run, theme);
+    else if (layers.has("paths") && !tintOf(pane)) drawPast(context, pane, run, theme);
     if (layers.has("pairs") && pane.index > 0) drawPairs(context, pane, stage, theme);
   }
   for (const launched of stage.launchedIn(pane.index)) drawLaunched(context, pane, launched, stage.cursor.share, theme);
@@ -60,6 +61,28 @@ function drawFuture(context, pane, run, theme) {
 
 function drawPast(context, pane, run, theme) {
   if (pane.frame > 0) strokePaths(context, pane, run.layers.state, pane.frame, theme.past, 1, 0.5);
+}
+
+// A few states on a map that is the subject itself are drawn large, in their own colour.
+function isMajor(pane, layer) {
+  const { heat } = pane.stage.spec;
+  return Boolean(heat && heat.strong) && layer.n <= 24;
+}
+
+function drawMajor(context, pane, run, theme) {
+  const { layers } = pane.stage;
+  const layer = run.layers.state;
+  const colour = theme.roles[pane.spec.role] || theme.roles.state;
+  if (layers.has("paths")) {
+    strokePaths(context, pane, layer, pane.frame, theme.ground, 4.2, 0.8);
+    strokePaths(context, pane, layer, pane.frame, colour, 2.2, 1);
+  }
+  if (!layers.has("particles")) return;
+  Object.assign(context, { fillStyle: colour, strokeStyle: theme.ground, lineWidth: 1.6 * pane.dpr });
+  for (let i = 0; i < layer.n; i++) {
+    dots(context, pane, layer, i, pane.frame, pane.frame, 5 * pane.dpr);
+    context.stroke();
+  }
 }
 
 function dots(context, pane, layer, particle, from, to, radius) {

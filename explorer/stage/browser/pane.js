@@ -15,6 +15,7 @@ class Pane {
     this.build(parent);
     this.images = new ImageGrids(this);
     this.heat = new Heat(this);
+    this.surface = new Surface(this);
     this.heatFrame = -1;
   }
 
@@ -187,6 +188,7 @@ class Pane {
   paintPoints() {
     const { stage, run, context } = this;
     const heatFrame = this.heat.frame();
+    if (this.surface.on && heatFrame >= 0) return this.surface.paint(context, heatFrame);
     if (this.stale || heatFrame !== this.heatFrame) {
       this.heatFrame = heatFrame;
       this.layBase();
@@ -225,7 +227,7 @@ class Pane {
   // The nearest particle (or picture) to a spot, or -1.
   nearest(spot) {
     const { run, stage } = this;
-    if (!run || !this.width) return -1;
+    if (!run || !this.width || this.surface.on) return -1;
     if (run.layers.images && stage.spec.images) return this.images.sampleAt(spot[0], spot[1], run.layers.images.n);
     const state = run.layers.state;
     if (!state || !this.place) return -1;

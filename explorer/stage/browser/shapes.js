@@ -53,7 +53,7 @@ function drawShape(context, pane, shape, theme) {
 function shapePath(pane, shape) {
   const path = new Path2D();
   const [x, y] = [pane.pixelX(shape.x), pane.pixelY(shape.y)];
-  if (shape.kind === "circle") path.arc(x, y, Math.abs(shape.r * pane.place[0]), 0, 2 * Math.PI);
+  if (shape.kind === "circle") path.ellipse(x, y, Math.abs(shape.r * pane.place[0]), Math.abs(shape.r * pane.place[2]), 0, 0, 2 * Math.PI);
   else if (shape.kind === "hline") pathLine(path, 0, y, pane.width, y);
   else if (shape.kind === "vline") pathLine(path, x, headOf(pane), x, pane.height);
   else {
@@ -77,7 +77,7 @@ function fillStrip(context, pane, shape, colour) {
   context.globalAlpha = 1;
 }
 
-function drawMark(context, shape, x, y, dpr, colour, ground) {
+function drawMark(context, shape, x, y, dpr, colour, ground, alpha = 1) {
   const path = new Path2D();
   const reach = 5.5 * dpr;
   if (shape === "cross") {
@@ -90,11 +90,12 @@ function drawMark(context, shape, x, y, dpr, colour, ground) {
     }
     path.closePath();
   } else path.arc(x, y, shape === "dot" ? 0.75 * reach : reach, 0, 2 * Math.PI);
-  Object.assign(context, { globalAlpha: 1, strokeStyle: ground, lineWidth: 4 * dpr });
+  Object.assign(context, { globalAlpha: alpha, strokeStyle: ground, lineWidth: 4 * dpr });
   context.stroke(path);
   Object.assign(context, { fillStyle: colour, strokeStyle: colour, lineWidth: 2 * dpr });
   if (shape === "star" || shape === "dot") context.fill(path);
   else context.stroke(path);
+  context.globalAlpha = 1;
 }
 
 // The mark under the hand, or null.

@@ -127,7 +127,7 @@ class Stage {
     this.pending = null;
     this.takeGauge(this.spec.cursor);
     const wanted = this.spec.panes.slice(0, MOST_PANES);
-    while (this.panes.length > wanted.length) this.panes.pop().node.remove();
+    while (this.panes.length > wanted.length) this.dropPane(this.panes.pop());
     while (this.panes.length < wanted.length) this.addPane();
     this.panes.forEach((pane, i) => (pane.spec = wanted[i]));
     this.stagePanes.classList.toggle("exs-square", wanted.length === MOST_PANES);
@@ -150,11 +150,16 @@ class Stage {
     if (this.room) this.room.observe(pane.node);
   }
 
+  dropPane(pane) {
+    pane.surface.drop();
+    pane.node.remove();
+  }
+
   // --- hands ---
 
   hover(pane, spot) {
     const followed = pane ? pane.nearest(spot) : -1;
-    if (pane) pane.canvas.style.cursor = this.spec.can_launch ? "crosshair" : "default";
+    if (pane) pane.canvas.style.cursor = pane.surface.on ? "grab" : this.spec.can_launch ? "crosshair" : "default";
     if (followed === this.followed) return;
     this.followed = followed;
     this.invalidate();
@@ -162,7 +167,7 @@ class Stage {
 
   launch(pane, spot) {
     this.timeline.slider.focus({ preventScroll: true });
-    if (!this.spec.can_launch || !pane.run || !pane.run.layers.state || !pane.place) return;
+    if (!this.spec.can_launch || !pane.run || !pane.run.layers.state || !pane.place || pane.surface.on) return;
     this.pick({ what: "launch", x: pane.space(spot), share: pane.run.share(pane.frame), pane: pane.index });
   }
 
@@ -266,6 +271,7 @@ class Stage {
     for (const [name, handler] of this.handlers) this.model.off(name, handler);
     cancelAnimationFrame(this.waiting);
     for (const part of [this.cursor, this.timeline, this.charts, this.hands, this.look]) part.drop();
+    this.panes.forEach((pane) => pane.surface.drop());
     this.room.disconnect();
     this.store.clear();
     this.panes = [];
