@@ -140,12 +140,13 @@ class Chart {
     this.names();
     if (!this.other) for (const band of this.chart.bands || []) drawBand(this, band);
     drawBars(this);
-    for (const level of this.chart.levels || []) drawLevel(this, level);
+    drawLevels(this);
     this.marker = draw("line", { class: "exs-marker", y1: INSETS.top - 4, y2: this.height - INSETS.bottom }, svg);
     this.guides.forEach((line) => drawGuide(this, line));
     lines.forEach((line) => drawLine(this, line));
     this.nameY();
     drawVerticals(this);
+    nameLevels(this);
     this.nameLines();
     this.points = lines.map((line) => draw("circle", { r: 3.6, fill: this.colour(line.role), stroke: this.stage.theme.page, "stroke-width": 1.4 }, svg));
     this.move();

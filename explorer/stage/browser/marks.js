@@ -82,10 +82,9 @@ function drawBand(chart, band) {
   if (path) draw("path", { d: `M${path}Z`, fill: chart.colour(band.role), opacity: 0.17 }, chart.svg);
 }
 
-function drawLevel(chart, level) {
-  const y = chart.y(level.y);
-  draw("line", { class: "exs-level", x1: INSETS.left, x2: chart.width - INSETS.right, y1: y, y2: y, "stroke-dasharray": level.dashed === false ? "none" : "4 3" }, chart.svg);
-  if (!level.label) return;
-  const above = y - 4 > INSETS.top + 8;
-  draw("text", { class: "exs-tick exs-halo", x: INSETS.left + 4, y: above ? y - 4 : y + 12 }, chart.svg).textContent = level.label;
+function drawLevels(chart) {
+  for (const level of chart.chart.levels || []) {
+    const y = chart.y(level.y);
+    draw("line", { class: "exs-level", x1: INSETS.left, x2: chart.width - INSETS.right, y1: y, y2: y, "stroke-dasharray": level.dashed === false ? "none" : "4 3" }, chart.svg);
+  }
 }

@@ -4,11 +4,7 @@ const ROOM = 9; // from the middle of a name to another line, in pixels
 
 // A place for the name of each line, or null where one of them has none that touches nothing.
 function namePlaces(chart) {
-  const taken = (chart.chart.levels || []).filter((level) => level.label).map((level) => {
-    const half = 3 * level.label.length;
-    return { x: INSETS.left + 4 + half, y: chart.y(level.y) - 4, half };
-  });
-  taken.push(...chart.words);
+  const taken = [...chart.words];
   const named = chart.lines.filter((line) => line.label && isKnown(line));
   const places = named.map((line) => {
     const place = placeFor(chart, line, taken);
@@ -16,6 +12,22 @@ function namePlaces(chart) {
     return place && { ...place, line };
   });
   return places.every((place) => place && place.room >= ROOM) ? places : null;
+}
+
+// The name of each level stands at one of its ends, above or below, away from lines and other words.
+function nameLevels(chart) {
+  for (const level of chart.chart.levels || []) {
+    if (!level.label) continue;
+    const half = 3 * level.label.length;
+    const y = chart.y(level.y);
+    const [left, right] = [INSETS.left + 4 + half, chart.width - INSETS.right - half];
+    const places = [[left, y - 8], [right, y - 8], [left, y + 9], [right, y + 9]].map(([x, middle]) => ({ x, y: middle, half }));
+    const found = places.map((place) => ({ place, room: roomFor(chart, place, null, chart.words)?.room ?? -1 }));
+    // The first of equals: one that is clear stays where it is while lines grow.
+    const { place } = found.find(({ room }) => room >= ROOM) || found.reduce((best, next) => (next.room > best.room ? next : best));
+    chart.words.push(place);
+    draw("text", { class: "exs-tick exs-halo", x: place.x, y: place.y + 4, "text-anchor": "middle" }, chart.svg).textContent = level.label;
+  }
 }
 
 function isKnown(line) {
