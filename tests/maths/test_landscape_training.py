@@ -19,6 +19,8 @@ from explorer.maths.landscape.training import (
     descend,
     digits_problem,
     resume,
+    river,
+    tracks,
 )
 from explorer.maths.landscape.training.observer import PART, STEP
 from tests.maths.landscapes import Weights, bowl, built, drawn, entropy, mlp, squares
@@ -78,7 +80,9 @@ def test_nothing_is_touched():
     batch = (drawn(16, 5), torch.arange(16) % 3)
     torch.manual_seed(5), np.random.seed(5)
     before = copy.deepcopy(net.state_dict()), torch.get_rng_state(), np.random.get_state()
-    run = last_of(descend(entropy, net, batch, list(OPTIMISERS), steps=4, rows=8, budget=None)).runs[0]
+    descent = last_of(descend(entropy, net, batch, list(OPTIMISERS), steps=4, rows=8, budget=None))
+    tracks(descent), river(descent, "sgd"), last_of(decay_now(descent, "adam", 3, steps=2))
+    run = descent.runs[0]
     assert all(torch.equal(value, before[0][name]) for name, value in net.state_dict().items())
     assert net.training and torch.equal(net[0].weight.grad, torch.ones_like(net[0].weight))
     assert net[3].weight.grad is None and all(p.requires_grad for p in net.parameters())
@@ -238,6 +242,7 @@ def test_probes_keep_to_their_budget_and_say_what_they_left_out():
         ({"steps": 0}, "`steps` must be"),
         ({"learning_rate": 0.0}, "`learning_rate` must be above 0"),
         ({"learning_rate": {"sgd": math.inf}}, "`learning_rate` must be above 0"),
+        ({"learning_rate": {"sdg": 0.1}}, "did you mean 'sgd'"),
         ({"schedule": "cosinus"}, "did you mean 'cosine'"),
         ({"rows": 25}, "from 1 to the 24"),
         ({"rows": 0}, "from 1 to the 24"),

@@ -54,6 +54,9 @@ def descend(
         nearest("probes", name, PROBES)
     plan = Plan(steps, as_schedule(schedule), rows, seed, tuple(probes), looks, budget)
     _check(plan)
+    if isinstance(learning_rate, Mapping):
+        for name in learning_rate:
+            nearest("learning_rate", name, [rule.name for rule in rules])
     ground = Ground(Problem(loss, module, batch), plan, len(rules))
     yield from _go(ground, [Walker(ground, rule, _rate(rule, learning_rate)) for rule in rules], 0.0, every)
 
