@@ -71,7 +71,7 @@ class Captions {
     const { stage, run, frame, spec } = this.pane;
     const i = stage.followed;
     if (i < 0 || !run) return [];
-    if (run.layers.images && stage.spec.images) return i < run.layers.images.n ? [`sample ${i}`] : [];
+    if (run.layers.images && stage.spec.images) return i < run.layers.images.n ? [`sample ${i}`, ...wordsOf(stage.spec.images, i).filter(Boolean)] : [];
     const state = run.layers.state;
     if (!state || i >= state.n) return [];
     const at = frame * state.size + i * state.dims;

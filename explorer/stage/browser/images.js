@@ -2,6 +2,8 @@
 
 const GRID_LABEL = 22;
 const GRID_SPACE = 28;
+const CAPTION_LINE = 14;
+const CAPTION_GAP = 12; // between pictures that have words
 
 class ImageGrids {
   constructor(pane) {
@@ -22,12 +24,16 @@ class ImageGrids {
     const rows = Math.ceil(layer.n / columns);
     const top = 44 * dpr;
     const room = [width - 32 * dpr, height - top - 16 * dpr];
-    const label = GRID_LABEL * dpr;
+    const label = images.single ? 0 : GRID_LABEL * dpr;
+    const lines = captionLines(images);
+    const under = lines ? (CAPTION_LINE * lines + CAPTION_GAP) * dpr : 0; // the words of each row
+    const aside = lines ? CAPTION_GAP * dpr : 0;
     const space = GRID_SPACE * dpr;
     const count = withClean ? 2 : 1;
     const scaleOf = (across, down) => {
-      const wide = (room[0] - (across - 1) * space) / across / (columns * (images.width + 0.5));
-      return Math.min(wide, ((room[1] - (down - 1) * space) / down - label) / (rows * (images.height + 0.5)));
+      const wide = (room[0] - (across - 1) * space) / across - columns * aside;
+      const tall = (room[1] - (down - 1) * space) / down - label - rows * under;
+      return Math.min(wide / (columns * (images.width + 0.5)), tall / (rows * (images.height + 0.5)));
     };
     const beside = scaleOf(count, 1);
     const stacked = scaleOf(1, count);
@@ -35,8 +41,8 @@ class ImageGrids {
     const raw = Math.max(side ? beside : stacked, 0.5);
     const scale = raw >= 2 ? Math.floor(raw) : raw;
     const gap = Math.max(1, Math.round(scale / 2));
-    const cell = [images.width * scale + gap, images.height * scale + gap];
-    const size = [columns * cell[0] - gap, rows * cell[1] - gap];
+    const cell = [images.width * scale + gap + aside, images.height * scale + gap + under];
+    const size = [columns * cell[0] - gap - aside, rows * cell[1] - gap];
     const whole = side ? [count * size[0] + (count - 1) * space, size[1] + label] : [size[0], count * (size[1] + label) + (count - 1) * space];
     const left = Math.round((width - whole[0]) / 2);
     const up = Math.round(top + Math.max(0, (room[1] - whole[1]) / 2));
@@ -47,7 +53,7 @@ class ImageGrids {
   }
 
   paint(context, run, index, spec, layers, theme) {
-    const withClean = Boolean(run.layers.imagesClean) && layers.has("clean");
+    const withClean = Boolean(run.layers.imagesClean) && layers.has("clean") && !spec.images.single;
     const layout = this.arrange(run, spec.images, withClean);
     context.fillStyle = theme.ground;
     context.fillRect(0, 0, this.pane.width, this.pane.height);
@@ -66,7 +72,7 @@ class ImageGrids {
     context.font = `${11.5 * dpr}px system-ui, sans-serif`;
     context.textBaseline = "bottom";
     context.textAlign = "left";
-    context.fillText(label, corner[0], corner[1] - 7 * dpr);
+    if (!images.single) context.fillText(label, corner[0], corner[1] - 7 * dpr);
     for (let i = 0; i < layer.n; i++) {
       const column = i % columns;
       const row = Math.floor(i / columns);
@@ -74,6 +80,21 @@ class ImageGrids {
         this.atlas, column * images.width, row * images.height, images.width, images.height,
         corner[0] + column * cell[0], corner[1] + row * cell[1], images.width * scale, images.height * scale,
       );
+    }
+    if (captionLines(images)) this.write(context, layer.n, layout, corner, theme);
+  }
+
+  // The words under each picture, cut where the next one begins.
+  write(context, n, { columns, cell, scale, images }, corner, theme) {
+    const { dpr } = this.pane;
+    Object.assign(context, { textAlign: "center", textBaseline: "top", font: `${11.5 * dpr}px system-ui, sans-serif` });
+    for (let i = 0; i < n; i++) {
+      const [left, top] = [corner[0] + (i % columns) * cell[0], corner[1] + Math.floor(i / columns) * cell[1]];
+      wordsOf(images, i).forEach((line, k) => {
+        context.fillStyle = k ? theme.muted : theme.text;
+        const text = shortened(context, line, cell[0] - 4 * dpr);
+        context.fillText(text, left + (images.width * scale) / 2, top + images.height * scale + (4 + k * CAPTION_LINE) * dpr);
+      });
     }
   }
 
@@ -128,6 +149,20 @@ class ImageGrids {
       context.strokeRect(x - pad, y - pad, images.width * scale + 2 * pad, images.height * scale + 2 * pad);
     }
   }
+}
+
+function wordsOf(images, i) {
+  return String((images.captions || [])[i] || "").split("\n").slice(0, 2);
+}
+
+function captionLines(images) {
+  return Math.max(0, ...(images.captions || []).map((text, i) => (text ? wordsOf(images, i).length : 0)));
+}
+
+function shortened(context, text, room) {
+  let cut = text;
+  while (cut && context.measureText(cut === text ? cut : `${cut}…`).width > room) cut = cut.slice(0, -1);
+  return cut === text ? text : `${cut.trimEnd()}…`;
 }
 
 function imageFault(run, images) {

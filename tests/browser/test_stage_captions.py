@@ -1,0 +1,82 @@
+"""Pictures with words: one large grid of the samples alone, up to two lines under each."""
+
+import numpy as np
+import pytest
+from inks import canvas
+from test_stage_live import opened, pause
+
+from explorer.stage import Feed
+from explorer.stage.feed import new_run_id
+
+pytestmark = pytest.mark.browser
+
+WATCH = """() => {
+  globalThis.written = [];
+  const old = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    if (this.canvas.classList.contains("exs-canvas")) written.push([text, x, y, this.measureText(text).width]);
+    old.call(this, text, x, y);
+  };
+}"""
+
+
+def shown(page, captions, n=6, columns=3, **more):
+    feed, run = Feed(), new_run_id()
+    images = {"height": 4, "width": 4, "columns": columns, "single": True, "captions": captions, **more}
+    feed.begin(
+        {"panes": [{"label": "a", "run": run, "role": "state"}], "images": images, "layer_chips": True}
+    )
+    black = np.full((2, n, 16), 255, "u1")
+    feed.add("images", run, 0, 2, black)
+    feed.add("images_denoised", run, 0, 2, black)
+    page.evaluate(WATCH)
+    opened(page, "a", feed, layers='["clean"]')
+    page.evaluate("written.length = 0")
+    page.locator("#a .exs-slider").press("Home")
+    pause(page)
+    return page.evaluate("written")
+
+
+def pictures(page):
+    """Left, top, right and bottom of each picture, row by row: they are the ink on the ground."""
+    ink = (canvas(page).sum(2) < 100).astype(int)
+    rows = np.flatnonzero(np.diff((ink.sum(1) > 200).astype(int)))  # letters have less in a row
+    found = []
+    for top, bottom in rows.reshape(-1, 2):
+        edges = np.flatnonzero(np.diff(ink[top + 2]))
+        found += [(left, top, right, bottom) for left, right in edges.reshape(-1, 2)]
+    return found
+
+
+def test_the_words_stand_under_their_picture(bench):
+    page = bench()
+    captions = [f"{k} → {k + 1}\nr 0.0{k}" for k in range(6)]
+    written = shown(page, captions)
+    assert [text for text, *_ in written] == [line for each in captions for line in each.split("\n")]
+    boxes = pictures(page)
+    assert len(boxes) == 6, "the samples alone, without their clean predictions"
+    for k, (left, _, right, bottom) in enumerate(boxes):
+        (_, x, first, _), (_, other, second, _) = written[2 * k : 2 * k + 2]
+        assert x == other == pytest.approx((left + right) / 2 + 0.5, abs=1.5)
+        assert bottom < first < bottom + 8 and 12 <= second - first <= 18
+        below = [top for _, top, *_ in boxes if top > bottom]
+        assert not below or second + 12 < min(below)
+
+
+def test_words_never_reach_the_next_picture(bench):
+    page = bench()
+    written = shown(page, ["a word that is much longer than its picture is wide\nr 0.012"] * 24, 24, 12)
+    assert len(written) == 48 and all(text.endswith("…") for text, *_ in written[::2])
+    first = written[:24:2]
+    for (_, x, _, width), (_, onward, _, wide) in zip(first, first[1:], strict=False):
+        assert x + width / 2 < onward - wide / 2
+
+
+def test_a_single_grid_offers_no_layer_of_clean_predictions(bench):
+    page = bench()
+    shown(page, None)
+    assert page.locator(".exs-chip").count() == 0
+    page.evaluate("cleanups.a(); document.querySelector('#a').remove()")
+    shown(page, None, single=False)
+    assert page.locator(".exs-chip").all_inner_texts() == ["clean"]
+    assert {text for text, *_ in page.evaluate("written")} == {"state x_t", "clean prediction"}
