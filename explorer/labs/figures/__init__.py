@@ -15,6 +15,7 @@ def figures_of(record: Any) -> dict[str, Any]:
     from explorer.labs.figures.bends import bend_figures
     from explorer.labs.figures.divergences import divergence_figures
     from explorer.labs.figures.plots import trajectory_figures
+    from explorer.labs.figures.safety_plots import safety_figures
     from explorer.labs.figures.students import any_step_figures, comparison_figures, switch_figures
     from explorer.labs.scrub.record import ScrubRecord
     from explorer.labs.students.any_step import AnyStepRecord
@@ -51,6 +52,8 @@ def figures_of(record: Any) -> dict[str, Any]:
         return _of_panes({slot: any_step_figures(known) for slot, known in record.maps.items()})
     if isinstance(record, DivergeRecord):
         return _of_panes({slot: divergence_figures(fit) for slot, fit in enumerate(record.fits, 1)})
+    if (found := safety_figures(record)) is not None:
+        return found
     raise ValueError(
         f"a figure needs a record, such as what ex.record(...) returns; got {type(record).__name__}"
     )

@@ -20,6 +20,7 @@ from explorer.labs.safety.menus import (
     TRAINING,
 )
 from explorer.labs.safety.own import Trial, brought
+from explorer.labs.safety.recipe import recipe
 from explorer.labs.safety.state import SafetyState, settled
 from explorer.labs.scene import Event
 from explorer.labs.shelf import Shelf
@@ -93,7 +94,7 @@ class SafetyLab(AbstractLab[SafetyState]):
         return json.dumps([self.name, vars(state)], sort_keys=True)
 
     def recipe(self, state: SafetyState) -> str:
-        return "import explorer as ex\n"
+        return recipe(state)
 
     def figures(self, record: Any) -> dict[str, Any]:
         return figures_of(record)
