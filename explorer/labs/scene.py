@@ -58,10 +58,15 @@ class Block:
 
 @dataclass(frozen=True)
 class Launched:
-    """A particle that somebody launched: its slot (never used before in this picture) and its pane."""
+    """A particle that somebody launched: its slot (never used before in this picture) and its pane.
+
+    A run that is shown beside a pane's own has a ``role`` and a ``label``.
+    """
 
     slot: int
     pane: int
+    role: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,15 +140,23 @@ class Projector:
                 self._waiting = {}
             case Block() if not self._knows(event):
                 self.screen.add(int(event.kind), self._run(event.slot), event.first, event.total, event.array)
-            case Launched(slot, pane):
-                launched = self.screen.spec.get("launched", [])  # type: ignore[attr-defined] # a feed has it
-                self.screen.amend(launched=[*launched, {"run": self._run(slot), "pane": pane}])
+            case Launched(slot, pane, role, label):
+                self._launch(
+                    {"run": self._run(slot), "pane": pane} | ({"role": role, "label": label} if role else {})
+                )
             case Charts(charts):
                 self.screen.charts = self._numbered_charts(charts)
             case Status(kind, text, done, of):
                 self.screen.status = {"kind": kind, "text": text, "done": done, "of": of}
             case Done():
                 self.done = event
+
+    def _launch(self, entry: dict[str, Any]) -> None:
+        known = self.screen.spec.get("launched", [])  # type: ignore[attr-defined] # a feed has it
+        if all(
+            each["run"] != entry["run"] for each in known
+        ):  # else it was launched when these places were first shown
+            self.screen.amend(launched=[*known, entry])
 
     def _begin(self, spec: dict[str, Any], places: str) -> None:
         self.done = None

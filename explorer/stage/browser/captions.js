@@ -113,7 +113,7 @@ class Captions {
     }
     if (run.layers.clean && layers.has("clean")) entries.push(["clean", "clean prediction"]);
     if (this.pane.target() && layers.has("target")) entries.push(["target", "target"]);
-    if (stage.launchedIn(index).length) entries.push(["launched", "launched"]);
+    entries.push(...new Map(stage.launchedIn(index).map((launched) => [launched.role, launched.label])));
     const words = spec.words || {}; // of the page's own; an empty one is left out
     return entries.map(([part, label]) => [part, words[part] ?? label]).filter(([, label]) => label);
   }

@@ -113,14 +113,19 @@ function wholePath(context, pane, run, particle, frame, colour, width) {
   context.globalAlpha = 1;
 }
 
+function launchedColour(run, theme) {
+  return theme.roles[run.role] || theme.roles.launched;
+}
+
 function drawLaunched(context, pane, run, share, theme) {
   const layer = run.layers.state;
   const frame = run.nearest(share);
+  const colour = launchedColour(run, theme);
   for (let i = 0; i < layer.n; i++) {
-    wholePath(context, pane, run, i, frame, theme.roles.launched, 1.8);
+    wholePath(context, pane, run, i, frame, colour, 1.8);
     context.strokeStyle = theme.ground;
     context.lineWidth = 1.5 * pane.dpr;
-    context.fillStyle = theme.roles.launched;
+    context.fillStyle = colour;
     dots(context, pane, layer, i, frame, frame, 5.5 * pane.dpr);
     context.stroke();
   }

@@ -75,7 +75,7 @@ class Pane {
   fit() {
     const foot = (EDGE_ROOM + 6) * this.dpr;
     const head = Math.max(headRoom(this.width, this.dpr), this.stage.headHeight * this.dpr);
-    this.place = fitted(this.stage.box(), this.width, this.height, head, foot, this.dpr);
+    this.place = fitted(this.stage.box(), this.width, this.height, head, foot, this.dpr, this.stage.spec.fill);
     this.words = this.spec.show_axes && Array.isArray(this.spec.axes) ? this.spec.axes : [];
   }
 

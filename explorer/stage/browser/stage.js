@@ -184,7 +184,7 @@ class Stage {
   launchedIn(index) {
     return (this.spec.launched || [])
       .filter((entry) => (entry.pane || 0) === index && this.drawable(entry.run))
-      .map((entry) => this.store.runs.get(entry.run))
+      .map(({ run, role = "launched", label = "launched" }) => Object.assign(this.store.runs.get(run), { role, label }))
       .filter((run) => run.layers.state);
   }
 

@@ -8,14 +8,15 @@ function headRoom(width, dpr) {
   return (width > NARROW * dpr ? HEAD_ROOM : HEAD_ROOM + 18) * dpr;
 }
 
-// The place that fits a box into the free part of a canvas, equal along both axes.
-function fitted([lowX, lowY, highX, highY], width, height, top, foot, dpr) {
+// The place that fits a box into the free part of a canvas, equal along both axes unless it is to be filled.
+function fitted([lowX, lowY, highX, highY], width, height, top, foot, dpr, fill = false) {
   const wide = width - 2 * EDGE_ROOM * dpr;
   const tall = height - top - foot;
-  const scale = Math.max(1e-9, Math.min(wide / (highX - lowX), tall / (highY - lowY)));
-  const shiftX = width / 2 - (scale * (lowX + highX)) / 2;
-  const shiftY = top + tall / 2 + (scale * (lowY + highY)) / 2;
-  return [scale, shiftX, -scale, shiftY];
+  const scales = [wide / (highX - lowX), tall / (highY - lowY)];
+  const [scaleX, scaleY] = (fill ? scales : [Math.min(...scales), Math.min(...scales)]).map((scale) => Math.max(1e-9, scale));
+  const shiftX = width / 2 - (scaleX * (lowX + highX)) / 2;
+  const shiftY = top + tall / 2 + (scaleY * (lowY + highY)) / 2;
+  return [scaleX, shiftX, -scaleY, shiftY];
 }
 
 function spaceOf(place, spot) {
@@ -26,10 +27,11 @@ function spaceOf(place, spot) {
 function drawGrid(context, { width, height, dpr, place }, theme, axes = [], head = 0) {
   const [left, top] = spaceOf(place, [0, 0]);
   const [right, bottom] = spaceOf(place, [width, height]);
-  const step = niceStep(clamp(width / 4, 70 * dpr, 150 * dpr) / place[0]);
+  const apart = clamp(width / 4, 70 * dpr, 150 * dpr);
+  const [step, rise] = [place[0], -place[2]].map((scale) => niceStep(apart / scale));
   const line = Math.max(1, Math.round(dpr));
   const columns = roundPlaces(left, right, step).map((x) => [x, Math.round(x * place[0] + place[1])]);
-  const rows = roundPlaces(bottom, top, step).map((y) => [y, Math.round(y * place[2] + place[3])]);
+  const rows = roundPlaces(bottom, top, rise).map((y) => [y, Math.round(y * place[2] + place[3])]);
   context.fillStyle = theme.grid;
   for (const [, at] of columns) context.fillRect(at, 0, line, height);
   for (const [, at] of rows) context.fillRect(0, at, width, line);
