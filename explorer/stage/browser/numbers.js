@@ -17,7 +17,7 @@ class Numbers {
     this.node.classList.toggle("exs-most", this.columns.length > 3);
     const head = make("tr", "", make("thead", "", this.node));
     make("th", "", head, numbers.title || "At this time").scope = "col";
-    for (const i of this.columns) make("th", "", head, panes.length > 1 ? panes[i].label : "").scope = "col";
+    for (const i of this.columns) make("th", "", head, numbers.column ?? (panes.length > 1 ? panes[i].label : "")).scope = "col";
     const body = make("tbody", "", this.node);
     this.cells = numbers.rows.map((row) => {
       const line = make("tr", "", body);
