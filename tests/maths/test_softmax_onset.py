@@ -80,6 +80,7 @@ def test_a_linear_nets_curve_is_its_linearised_loss(split):
 
 @pytest.mark.parametrize("kind", DIRECTIONS)
 def test_asking_for_a_direction_leaves_the_module_as_it_was(kind, split):
+    split = Split(split.x[:100], split.y[:100], split.test_x, split.test_y)
     module = classifier("cnn_bn", 0).eval()
     before = {name: value.clone() for name, value in module.state_dict().items()}
     step, again = (direction(kind, module, split, seed=3) for _ in range(2))
@@ -171,8 +172,11 @@ def test_the_shipped_table_holds_what_the_sheet_found():
         assert table.bins("final", kind, "ten_points")[:2] == (0, 0)
         assert table.bins("early", kind, "ten_points")[1] > 0
     early = {kind: table.bins("early", kind, "ten_points")[1] for kind in table.directions}
-    for kind, sheet in {"gradient": 0.07, "mini_batch": 0.23, "adam": 0.04, "random": 0.49}.items():
-        assert early[kind] == pytest.approx(sheet, abs=0.12)
+    # The sheet's are of five seeds; random directions differ most between nets.
+    for kind, sheet, near in (
+        ("gradient", 0.07, 0.08), ("mini_batch", 0.23, 0.12), ("adam", 0.04, 0.08), ("random", 0.49, 0.17)
+    ):  # fmt: skip
+        assert early[kind] == pytest.approx(sheet, abs=near)
     # r below 1 is no promise of descent: the loss of trained nets rises there more often than not.
     assert table.bins("final", "gradient", "rises")[1] == pytest.approx(0.65, abs=0.15)
     assert table.bins("final", "gradient", "ten_points")[3] == pytest.approx(0.49, abs=0.12)
@@ -214,7 +218,9 @@ def test_dividing_by_rho_gathers_the_onsets_of_the_loss_and_scatters_those_of_ac
     # The sheet: trained at T, loss x2: .256 -> .039. T in the loss alone: loss .779 -> .193, accuracy .343 -> .578.
     split = digits_split(0.2, 0)
     at, only = (
-        list(temperatures(lambda seed: classifier("mlp_gelu", seed), split, train))[-1]
+        list(
+            temperatures(lambda seed: classifier("mlp_gelu", seed), split, train, at=(0.25, 1.0, 4.0, 16.0))
+        )[-1]
         for train in ("at", "loss only")
     )
     assert at.spread("loss", by_rho=False) > 3 * at.spread("loss")
