@@ -1,7 +1,8 @@
 """What the softmax radius costs: a step's beside a bare product, control beside a plain loop, solving, and memory.
 
 Ratios within one run on one torch thread, the two sides in turn, with the quiet allocator of ``benchmarks.loop``; what
-the sheet measured is then made again by ``benchmarks.onset``.
+the sheet measured is then made again by ``benchmarks.onset``. ``python -m benchmarks.radius figures`` is the first
+alone, and ``figures product``, ``control`` or ``solving`` one table of it.
 """
 
 import os
@@ -23,28 +24,47 @@ from benchmarks.loop import QUIET
 from benchmarks.table import ratio_of_medians, show
 from explorer.models.classifiers import classifier
 
-NETS = ("mlp-512", "mlp", "mlp_ln", "cnn", "cnn_bn", "vit", "resnet")
-LOOPS = ("mlp-512", "mlp", "cnn_bn")
+NETS = ("linear", "mlp", "mlp_gelu", "mlp_ln", "mlp-512", "cnn", "cnn_bn", "vit", "resnet")
+LOOPS = ("mlp", "mlp-512", "cnn_bn", "resnet")
 BATCH, STEPS, ROUNDS = 128, 300, 5
 
 
 def main() -> None:
-    """Print all tables, the costs from a process with a quiet allocator."""
-    subprocess.run([sys.executable, "-m", "benchmarks.radius"], env={**os.environ, **QUIET}, check=True)
+    """Print all tables."""
+    figures()
     from benchmarks import onset
 
     onset.main()
 
 
-def measured() -> None:
-    """Print the table of costs from this process."""
+def figures(*tables: str) -> None:
+    """Print what it costs (or some tables of that), from a process with a quiet allocator."""
+    command = [sys.executable, "-m", "benchmarks.radius", "measured", *tables]
+    subprocess.run(command, env={**os.environ, **QUIET}, check=True)
+
+
+def measured(*tables: str) -> None:
+    """Print tables from this process."""
     torch.set_num_threads(1)
+    unknown = set(tables) - set(TABLES)
+    if unknown:
+        raise SystemExit(f"unknown table {', '.join(unknown)}; known: {', '.join(TABLES)}")
+    for name in tables or TABLES:
+        TABLES[name]()
+
+
+def product() -> None:
+    """Print a step's radius beside a bare product."""
     rows = []
     for name in NETS:
         full, lean = _product(name)
         rows.append((f"step_radius, r alone / bare jvp, {name}, {BATCH} rows", lean, 1.2, "times"))
         rows.append((f"step_radius, r, quantiles, g, kappa, descent / bare jvp, {name}", full, 1.2, "times"))
     show("A step's radius, full batch", rows)
+
+
+def control() -> None:
+    """Print a controlled loop beside a plain one."""
     rows = []
     for name in LOOPS:
         ratio, often = _controlled(name)
@@ -52,7 +72,14 @@ def measured() -> None:
             (f"RadiusControl, lazy ({often} measured) / plain loop of {STEPS}, {name}", ratio, 1.06, "times")
         )
     show("Control", rows)
+
+
+def solving() -> None:
+    """Print the seconds of radii, and the memory of a vocabulary's."""
     show("Solving and memory", [*_solved(), _memory()])
+
+
+TABLES = {"product": product, "control": control, "solving": solving}
 
 
 def net(name: str) -> nn.Module:
@@ -143,7 +170,7 @@ def _memory() -> tuple[str, float, float, str]:
     peaks = [
         int(
             subprocess.run(
-                [sys.executable, "-c", PEAK, kind], capture_output=True, text=True, check=True
+                [sys.executable, "-m", "benchmarks.peak", kind], capture_output=True, text=True, check=True
             ).stdout
         )
         for kind in ("pieces", "whole")
@@ -157,34 +184,6 @@ def _memory() -> tuple[str, float, float, str]:
     )
 
 
-PEAK = """
-import pathlib, sys, torch
-from torch import nn
-from torch.func import functional_call, jvp
-from explorer.maths.softmax.step import step_radius
-torch.set_num_threads(1)
-torch.manual_seed(0)
-module = nn.Sequential(nn.Embedding(32768, 64), nn.Linear(64, 64), nn.GELU(), nn.Linear(64, 32768, bias=False))
-x, y = torch.randint(0, 32768, (2, 2, 1024))
-own = {n: p.detach() for n, p in module.named_parameters()}
-step = {n: 1e-3 * torch.randn_like(p) for n, p in own.items()}
-ways = {
-    "whole": lambda k: jvp(lambda p: functional_call(module, p, (x[:, :k],)), (own,), (step,)),
-    "pieces": lambda k: step_radius(module, x[:, :k], step, y[:, :k], head="3", at=()).g,
-}
-
-def held(what):
-    # Not getrusage: its peak outlives exec, so a child begins with that of a large parent.
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(what))
-
-with torch.no_grad():
-    ways[sys.argv[1]](2)
-    pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    before = held("VmRSS")
-    ways[sys.argv[1]](1024)
-print(held("VmHWM") - before)
-"""
-
-
 if __name__ == "__main__":
-    measured()
+    kind, *names = sys.argv[1:] or ["all"]
+    {"all": main, "figures": figures, "measured": measured}[kind](*names)

@@ -203,6 +203,60 @@ def test_few_rows_keep_the_worst_in_sight():
     assert len(control.last.r) == 8
 
 
+def test_in_calm_few_rows_are_looked_at_and_no_step_is_cut_on_their_word():
+    """64 inputs, one of which moves a hundred times as far: the look of 16 misses it, the spike's takes in all."""
+    x, y = batch(64)
+    x[37] *= 100.0
+    module = net(sizes=(6, 4))
+    inner = torch.optim.SGD(module.parameters(), lr=1e-6)
+    control = RadiusControl(inner, module)
+    backward(module, x, y)
+    control.step(x)
+    assert len(control.last.r) == 16 and control.log == []
+    inner.param_groups[0]["lr"] = 1e3
+    backward(module, x, y)
+    before = values(module)
+    control.step(x)
+    assert len(control.last.r) == 64 and control.last.binding == 37
+    (event,) = control.log
+    taken = {n: p - before[n] for n, p in values(module).items()}
+    assert event.kind == "capped"
+    assert step_radius(module, x, taken, start=before).r_max == pytest.approx(1.0, rel=1e-3)
+
+
+def test_a_lazy_control_survives_the_spikes_that_an_eager_one_survives():
+    """Single and lasting spikes of ten to ten thousand times the learning rate: all scales stay finite, r within 1."""
+    for times in (10.0, 1e4):
+        for last in (21, 40):
+            ends = {}
+            for lazy in (True, False):
+                module, (x, y) = net(), batch(40, seed=3)
+                inner = torch.optim.Adam(module.parameters(), lr=1e-2)
+                control = RadiusControl(inner, module, lazy=lazy)
+                for i in range(40):
+                    inner.param_groups[0]["lr"] = 1e-2 * (times if 20 <= i < last else 1.0)
+                    before = values(module)
+                    backward(module, x, y)
+                    control.step(x)
+                    taken = {n: p - before[n] for n, p in values(module).items()}
+                    if i >= 18:
+                        r = step_radius(module, x, taken, start=before).r_max
+                        assert r <= 1.0 + 1e-4, (times, lazy, i)
+                ends[lazy] = float(backward(module, x, y).detach())
+            assert ends[True] == pytest.approx(ends[False], rel=0.2)
+
+
+def test_weights_reach_the_measurement():
+    module, (x, y) = net(), batch(40)
+    x[5] *= 100.0
+    weights = torch.ones(40)
+    weights[5] = 0.0
+    control = RadiusControl(MAKERS["sgd"](module.parameters()), module, lazy=False, r_max=1e9)
+    backward(module, x, y)
+    control.step(x, y, weights=weights)
+    assert control.last.places.tolist() == [i for i in range(40) if i != 5]
+
+
 def test_a_quantile_lets_one_row_in_a_hundred_pass():
     x, y = batch(200)
     x[5] *= 30.0

@@ -155,6 +155,20 @@ def test_curvature_is_the_sum_over_the_ghosts():
     assert -sum(1 / x**2 for x in t).real == pytest.approx(kappa, abs=1e-6)
 
 
+@pytest.mark.parametrize("k", [3, 6])
+def test_curvature_is_the_sum_over_a_lattice_of_ghosts(k):
+    """Equal weights, even speeds h: zeros at 2 pi i j / (k h) but where k divides j; kappa = h^2 (k^2 - 1) / 12."""
+    h, far = 0.7, 400_000
+    t = [2j * math.pi * j / (k * h) for j in range(1, far) if j % k]
+    kappa = 2.0 * float(
+        taylor_coefficients(
+            torch.zeros(1, k, dtype=torch.float64), h * torch.arange(k, dtype=torch.float64)[None], 2
+        )[0, 2]
+    )
+    assert kappa == pytest.approx(h**2 * (k**2 - 1) / 12, rel=1e-12)
+    assert -2 * sum(1 / x**2 for x in t).real == pytest.approx(kappa, rel=1e-5)
+
+
 def test_invariances():
     logits, speeds = random_rows(50, 6, seed=7, scale=2.0)
     order = torch.randperm(6, generator=torch.Generator().manual_seed(0))

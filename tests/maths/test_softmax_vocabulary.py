@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ from torch import nn
 
 from explorer.maths.softmax import vocabulary
 from explorer.maths.softmax.step import step_radius
+
+ROOT = Path(__file__).parents[2]
 
 
 def generator(seed):
@@ -131,39 +134,14 @@ def test_memory_stays_a_quarter_of_the_whole():
     found = {
         kind: int(
             subprocess.run(
-                [sys.executable, "-c", PEAK, kind], capture_output=True, text=True, check=True
+                [sys.executable, "-m", "benchmarks.peak", kind],
+                capture_output=True,
+                text=True,
+                check=True,
+                cwd=ROOT,
             ).stdout
         )
         for kind in ("whole", "pieces")
     }
     assert found["whole"] > 2 * 4 * 2048 * 32768 // 1024  # kB: at least the logits and their speeds
     assert 0 < found["pieces"] <= 0.25 * found["whole"]
-
-
-PEAK = """
-import pathlib, sys, torch
-from torch import nn
-from explorer.maths.softmax.step import step_radius
-from torch.func import functional_call, jvp
-torch.set_num_threads(1)
-torch.manual_seed(0)
-module = nn.Sequential(nn.Embedding(32768, 64), nn.Linear(64, 64), nn.GELU(), nn.Linear(64, 32768, bias=False))
-x, y = torch.randint(0, 32768, (2, 2, 1024))
-own = {n: p.detach() for n, p in module.named_parameters()}
-step = {n: 1e-3 * torch.randn_like(p) for n, p in own.items()}
-ways = {
-    "whole": lambda k: jvp(lambda p: functional_call(module, p, (x[:, :k],)), (own,), (step,)),
-    "pieces": lambda k: step_radius(module, x[:, :k], step, y[:, :k], head="3", at=()).g,
-}
-
-def held(what):
-    # Not getrusage: its peak outlives exec, so a child begins with that of a large parent.
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(what))
-
-with torch.no_grad():
-    ways[sys.argv[1]](2)
-    pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    before = held("VmRSS")
-    ways[sys.argv[1]](1024)
-print(held("VmHWM") - before)
-"""

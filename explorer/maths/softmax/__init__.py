@@ -8,6 +8,8 @@ difference in units of pi. It is neither necessary nor sufficient for descent, a
 - ``terms``: the rows in a unit of their own, and the rules for what has no ordinary radius
 - ``bounds``, ``ghosts``, ``series``: certified lower bounds, the zeros with their certificate, Taylor coefficients
 - ``radius``: ``ex.radius``, all of it for a batch
-- ``rows``, ``speeds``, ``told``, ``vocabulary``, ``record``, ``step``: ``ex.step_radius``, the same for a module's step
+- ``losses``, ``aims``, ``rows``: which losses have a radius, and what they make of logits, targets and weights
+- ``speeds``, ``told``, ``vocabulary``, ``record``, ``step``: ``ex.step_radius``, the same for a module's step
+- ``second``: the bound for logits that bend
 - ``trail``, ``control``: ``ex.RadiusControl``, an optimiser that looks before it steps
 """

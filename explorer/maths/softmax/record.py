@@ -29,8 +29,9 @@ class StepRadius:
     ``r`` [m] largest predicted change of a logit difference over pi (a soft cap's poles may raise it); ``places`` [m]
     positions of the rows in the module's output, classes apart; ``parts`` [q] of the step that ``losses`` are told at
     (``at``, as a tensor). ``status`` is ok, no rows, NaN, infinite or not applicable, and ``text`` its sentence. ``by``
-    says how the speeds were found, ``per_input`` how many positions an input has. All else is worked out when first
-    read.
+    says how the speeds were found, ``per_input`` how many positions an input has, ``has_others`` whether the loss has
+    singularities beside those of a softmax (a focal loss): r and rho hold then, certificates do not. All else is worked
+    out when first read.
     """
 
     r: Tensor
@@ -42,6 +43,7 @@ class StepRadius:
     logits: Tensor | None
     speeds: Tensor | None
     told: Mean | Settled = field(repr=False)
+    has_others: bool = False
 
     @cached_property
     def at(self) -> Tensor:
@@ -128,7 +130,12 @@ class StepRadius:
 
     @property
     def descent(self) -> float:
-        """Parts of the step up to which the mean loss of linear logits surely falls; 0 where it rises at once."""
+        """Parts of the step up to which the mean loss of linear logits surely falls; 0 where it rises at once.
+
+        NaN without targets, and for a loss that is not the softmax's own.
+        """
+        if self.has_others:
+            return math.nan
         spread = math.pi * self.r_max
         if math.isnan(self.g) or math.isnan(spread) or math.isnan(self.kappa):
             return math.nan
@@ -148,8 +155,12 @@ class StepRadius:
         """All radii of the rows, each worked out when first read.
 
         Raises:
-            ValueError: when the batch was too large to keep its logits.
+            ValueError: when the batch was too large to keep its logits, or for a focal loss.
         """
+        if self.has_others:
+            raise ValueError(
+                "a focal loss has singularities beside the softmax's; only `r` and `rho` hold for it"
+            )
         if self.logits is None or self.speeds is None:
             raise ValueError(f"logits of more than {KEPT} numbers are not kept; ask about fewer inputs")
         return radius(self.logits, self.speeds)

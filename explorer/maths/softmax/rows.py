@@ -96,6 +96,11 @@ class Head:
             return None
         return Aims(self.loss, self.class_dim, targets, weights, m, k, device)
 
+    def columns(self, logits: Tensor, speeds: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and rates over the temperature [k, positions], before any soft cap; float64."""
+        z, a = _columns(logits, self.class_dim), _columns(speeds, self.class_dim)
+        return z / self.temperature, a / self.temperature
+
     def seen(self, logits: Tensor, speeds: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Logits and speeds as the loss sees them, float64, and the distances of the soft cap's poles."""
         z, a = logits.double(), speeds.double()

@@ -81,6 +81,24 @@ class Anatomy:
         own = {name: p.detach() for name, p in self.parameters.items()}
         return own | {self.first("start", name): value.detach() for name, value in (start or {}).items()}
 
+    def step(self, displacement: Named) -> dict[str, Tensor]:
+        """The step by first names; a tied weight has several and moves once.
+
+        Raises:
+            ValueError: for a name or shape that is not the module's.
+        """
+        step = {}
+        for name, value in displacement.items():
+            first = self.first("displacement", name)
+            own = self.parameters[first]
+            if value.shape != own.shape:
+                raise ValueError(
+                    f"`displacement` of {name!r} must be {list(own.shape)} like the parameter; "
+                    f"got {list(value.shape)}"
+                )
+            step[first] = value.detach()
+        return step
+
     def __call__(self, inputs: Any, values: Named) -> Tensor:
         """The logits where the parameters are ``values``, by first names."""
         # What a module stores, it must write on copies, and on fresh ones for each call.

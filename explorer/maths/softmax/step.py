@@ -9,7 +9,7 @@ Source: Sao 2026, arXiv:2603.13552 (r). Where we differ: the certificate, and r 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -60,7 +60,7 @@ def step_radius(
         ValueError: for a displacement, targets or options that do not fit.
     """
     anatomy = Anatomy(module) if head is None else Body(module, head)
-    step = _checked_step(anatomy, displacement)
+    step = anatomy.step(displacement)
     parts = tuple(float(part) for part in at)
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
         raise ValueError(f"`chunk` must be a whole number of at least 1; got {chunk!r}")
@@ -137,6 +137,7 @@ class _Tally:
             logits=_one([rows.logits.T for rows in self.rows]) if kept else None,
             speeds=_one([rows.speeds.T for rows in self.rows]) if kept else None,
             told=Mean(self.told, self.head.loss.reduction == "sum"),
+            has_others=isinstance(self.head.loss, FocalLoss),
         )
 
 
@@ -150,21 +151,3 @@ def _status(r: Tensor) -> str:
 def _one(parts: list[Tensor]) -> Tensor:
     """Parts of a batch as one tensor of the CPU."""
     return (parts[0] if len(parts) == 1 else torch.cat(parts)).cpu()
-
-
-def _checked_step(anatomy: Anatomy, displacement: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The step by the first of each parameter's names; a tied weight has several and moves once.
-
-    Raises:
-        ValueError: for a name or shape that is not the module's.
-    """
-    step = {}
-    for name, value in displacement.items():
-        first = anatomy.first("displacement", name)
-        own = anatomy.parameters[first]
-        if value.shape != own.shape:
-            raise ValueError(
-                f"`displacement` of {name!r} must be {list(own.shape)} like the parameter; got {list(value.shape)}"
-            )
-        step[first] = value.detach()
-    return step
