@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from explorer.labs.controls import Chips, Choice, Control, check_texts, controls_of
+from explorer.labs.figures import figures_of
 from explorer.labs.scene import Event
 from explorer.labs.shelf import Shelf
 from explorer.maths.trajectory import Trajectory
@@ -139,9 +140,9 @@ class AbstractLab(ABC, Generic[S]):
     def recipe(self, state: S) -> str:
         """The few lines of Python that give the same result with no page."""
 
-    @abstractmethod
     def figures(self, record: Any) -> dict[str, Any]:
         """The Plotly figures of a record, by name."""
+        return figures_of(record)
 
     @abstractmethod
     def runs(self, record: Any) -> list[Trajectory]:

@@ -8,7 +8,6 @@ from explorer.labs.base import AbstractLab
 from explorer.labs.curvature import compute, launch
 from explorer.labs.curvature.recipe import recipe
 from explorer.labs.curvature.state import NOTHING, CurvatureState, settled
-from explorer.labs.figures import figures_of
 from explorer.labs.menus import ANY, NO_TARGET
 from explorer.labs.scene import Event
 from explorer.labs.shelf import Shelf
@@ -75,9 +74,6 @@ class CurvatureLab(AbstractLab[CurvatureState]):
 
     def recipe(self, state: CurvatureState) -> str:
         return recipe(state)
-
-    def figures(self, record: Any) -> dict[str, Any]:
-        return figures_of(record)
 
     def runs(self, record: Any) -> list[Trajectory]:
         return [pane.paths.run for pane in record.panes]

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from explorer.labs.base import AbstractLab
-from explorer.labs.figures import figures_of
 from explorer.labs.landscape import launch, river, spectrum, surface, training
 from explorer.labs.landscape.menus import RIVER, SPECTRUM, STAGE, SURFACE, TRAINING, WAYS
 from explorer.labs.landscape.own import Own, brought
@@ -98,9 +97,6 @@ class LandscapeLab(AbstractLab[LandscapeState]):
 
     def recipe(self, state: LandscapeState) -> str:
         return recipe(state)
-
-    def figures(self, record: Any) -> dict[str, Any]:
-        return figures_of(record)
 
     def runs(self, record: Any) -> list[Trajectory]:
         return []

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from explorer.labs.base import AbstractLab
-from explorer.labs.figures import figures_of
 from explorer.labs.safety import arena, counter, ghosts, onset, samples, step, training
 from explorer.labs.safety.menus import (
     ARENA,
@@ -95,9 +94,6 @@ class SafetyLab(AbstractLab[SafetyState]):
 
     def recipe(self, state: SafetyState) -> str:
         return recipe(state)
-
-    def figures(self, record: Any) -> dict[str, Any]:
-        return figures_of(record)
 
     def runs(self, record: Any) -> list[Trajectory]:
         return []

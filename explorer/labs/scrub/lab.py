@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from explorer.labs.base import AbstractLab
-from explorer.labs.figures import figures_of
 from explorer.labs.scene import Event
 from explorer.labs.scrub import compute
 from explorer.labs.scrub.loaded import LoadedRecord, events_of
@@ -67,9 +66,6 @@ class ScrubLab(AbstractLab[ScrubState]):
 
     def recipe(self, state: ScrubState) -> str:
         return recipe(state)
-
-    def figures(self, record: Any) -> dict[str, Any]:
-        return figures_of(record)
 
     def runs(self, record: Any) -> list[Trajectory]:
         if isinstance(record, LoadedRecord):

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from explorer.labs.base import AbstractLab
-from explorer.labs.figures import figures_of
 from explorer.labs.menus import is_own
 from explorer.labs.scene import Event
 from explorer.labs.shelf import Shelf
@@ -96,9 +95,6 @@ class StudentsLab(AbstractLab[StudentsState]):
 
     def recipe(self, state: StudentsState) -> str:
         return recipe(state)
-
-    def figures(self, record: Any) -> dict[str, Any]:
-        return figures_of(record)
 
     def runs(self, record: Any) -> list[Trajectory]:
         return [pane.run for pane in getattr(record, "panes", ())]
