@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,7 +87,9 @@ def _notebook(chromium: Browser, name: str) -> None:
     port = free_port()
     with tempfile.TemporaryDirectory() as home:
         settings = {"JUPYTER_CONFIG_DIR": home, "JUPYTER_DATA_DIR": home, "JUPYTER_RUNTIME_DIR": home}
-        options = [f"--port={port}", f"--ServerApp.root_dir={ROOT / 'notebooks'}"]
+        copies = Path(home) / "notebooks"  # JupyterLab saves what it runs
+        shutil.copytree(ROOT / "notebooks", copies, ignore=shutil.ignore_patterns(".*"))
+        options = [f"--port={port}", f"--ServerApp.root_dir={copies}"]
         command = [sys.executable, "-m", "jupyterlab", *JUPYTER, *options]
         with _running(command, f"http://127.0.0.1:{port}/api", settings) as url:
             page = chromium.new_page(viewport={"width": 1440, "height": 1000})
