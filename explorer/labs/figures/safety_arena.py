@@ -33,9 +33,12 @@ def arena_spec(state: SafetyState, found: Arena) -> dict[str, Any]:
             "note": CONTROLS[name].label if SHORT.get(name) != CONTROLS[name].label else "",
             "run": slot,
             "role": ROLES[slot - 1],
-            "axes": ["log10 r", "right of 10"],
+            "axes": ["log10 r", "test accuracy"],
             "show_axes": True,
-            "shapes": [WALL, {"kind": "hline", "y": 1, "label": "chance", "role": "target", "dashed": True}],
+            "shapes": [
+                WALL,
+                {"kind": "hline", "y": 0.1, "label": "chance", "role": "target", "dashed": True},
+            ],
             "words": {ROLES[slot - 1]: "seeds"},
         }
         for slot, name in enumerate(found.controls[:PANES], 1)
@@ -44,7 +47,8 @@ def arena_spec(state: SafetyState, found: Arena) -> dict[str, Any]:
         "version": 1,
         "title": panes[0]["label"],
         "subtitle": spike_words(state),
-        "box": [-3.2, -0.4, 5.2, 10.4],
+        "box": [-3.2, -0.04, 5.2, 1.04],
+        "fill": True,
         "panes": panes,
         "launched": [],
         "images": None,

@@ -31,8 +31,8 @@ LABELS = {
 
 
 def place_of(frame: CollapseFrame) -> tuple[float, float]:
-    """A dot: the median lead of the right logit to the right, right answers of ten (on pairs not seen) upwards."""
-    return frame.margin, 10.0 * frame.test
+    """A dot: the median lead of the right logit to the right, accuracy on pairs not trained on upwards."""
+    return frame.margin, frame.test
 
 
 def collapse_spec(record: "CollapseRecord", steps: int) -> dict[str, Any]:
@@ -55,13 +55,13 @@ def collapse_spec(record: "CollapseRecord", steps: int) -> dict[str, Any]:
                 "note": "",
                 "run": slot,
                 "role": ROLES[slot - 1],
-                "axes": ["lead of the right logit", "right of 10"],
+                "axes": ["lead of the right logit", "accuracy"],
                 "show_axes": True,
                 "shapes": [] if cure == "stablemax" else [wall],
                 "words": {ROLES[slot - 1]: "pairs not trained on"},
             }
         )
-    box = [-2.0, -0.4, 20.0, 10.4]
+    box = [-2.0, -0.04, 20.0, 1.04]
     spec = {
         "title": LABELS[next(iter(record.frames))],
         "subtitle": "addition modulo 31",

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from explorer.labs.safety.counter import PairRecord, PerceptronRecord, SquaresRecord
 
 ROLES = ("state", "launched", "second", "third")
-WIDE = 6.0
-"""Width of the squared loss's picture, in decades."""
 PLAIN: dict[str, Any] = {
     "version": 1,
     "launched": [],
@@ -30,6 +28,7 @@ PLAIN: dict[str, Any] = {
     "can_launch": False,
     "can_draw": False,
     "paths": 10,
+    "fill": True,
     "rest": 0.0,
     "colour": None,
     "heat": None,
@@ -237,7 +236,8 @@ def squares_spec(record: "SquaresRecord") -> dict[str, Any]:
             "note": "diverges" if run.diverges else "converges",
             "run": k + 1,
             "role": ROLES[k],
-            "axes": ["steps", "log10 loss"],
+            "axes": ["step", "log10 loss"],
+            "show_axes": True,
             "shapes": [
                 {
                     "kind": "hline",
@@ -252,7 +252,7 @@ def squares_spec(record: "SquaresRecord") -> dict[str, Any]:
         for k, run in enumerate(record.runs)
     ]
     cursor = steps_cursor(len(record.runs[0].loss) - 1, 0)
-    box = [0.0, -1.5, WIDE, 3.5]
+    box = [0.0, -1.5, float(len(record.runs[0].loss) - 1), 3.5]
     return PLAIN | {"title": "Squared loss", "subtitle": "", "box": box, "panes": panes, "cursor": cursor}
 
 

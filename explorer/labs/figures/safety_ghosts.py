@@ -53,7 +53,7 @@ def _loss(record: "GhostRecord") -> dict[str, Any]:
     return {
         "id": "ghost loss",
         "title": "Loss along the step",
-        "subtitle": "nats; grey: Taylor orders of it",
+        "subtitle": "nats; thin: its Taylor orders",
         "caption": "Beyond the exact radius no order helps: each leaves the loss a little sooner and faster.",
         "hint": PROVED,
         "x": "share",

@@ -10,8 +10,8 @@ from explorer.maths.softmax.experiments import CRITERIA, OnsetTable
 if TYPE_CHECKING:
     from explorer.labs.safety.onset import OnsetRecord
 
-HEIGHT = 0.75
-"""Of a row of a map, in decades of its other axis."""
+HEIGHT = 1.0
+"""Of a row of a map."""
 FINE = 6
 """Cells of a map for each row of a table, so that rows keep their edges."""
 ROLES = {"early": "launched", "mid": "clean", "final": "state", "own": "state"}
@@ -38,6 +38,7 @@ def onset_spec(record: "OnsetRecord") -> dict[str, Any]:
         "title": "Onset of failure",
         "subtitle": f"{record.label}; a failure is: {CRITERIA[record.state.criterion]}",
         "box": [-1.0, 0.0, 2.0, most * HEIGHT],
+        "fill": True,
         "panes": panes,
         "launched": [],
         "images": None,
@@ -91,7 +92,8 @@ def _pane(record: "OnsetRecord", slot: int, stage: str) -> dict[str, Any]:
         "note": f"{curves} curves",
         "run": slot,
         "role": ROLES.get(stage, "state"),
-        "axes": ["log10 r", ""],
+        "axes": ["log10 r", None],
+        "show_axes": True,
         "shapes": [wall, *marks],
         "words": {ROLES.get(stage, "state"): "this size"},
         "curves": False,

@@ -154,5 +154,5 @@ def taylor_guides(orders: dict[int, Any], shares: Sequence[float], low: float) -
     guides = []
     for order, values in orders.items():
         y = [max(low / 10, min(1e9, float(v))) for v in values.tolist()]
-        guides.append(curve(str(order), "target", shares, y, guide=True, cut=True))
+        guides.append(curve(str(order), "fifth", shares, y, guide=True, cut=True))
     return guides

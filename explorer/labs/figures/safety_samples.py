@@ -29,6 +29,7 @@ def samples_spec(record: "SamplesRecord") -> dict[str, Any]:
     }
     spec: dict[str, Any] = {
         "version": 1,
+        "fill": True,
         "title": "Most fragile samples" if pictures is not None else "Samples by r and margin",
         "subtitle": note,
         "box": [-4.0, -0.5, 1.0, 4.5],

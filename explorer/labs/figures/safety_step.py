@@ -80,7 +80,7 @@ def _loss(record: "StepRecord") -> dict[str, Any]:
         "id": "loss",
         "tab": LOSS,
         "title": "Loss along the step",
-        "subtitle": "mean of the batch, nats; grey: Taylor orders",
+        "subtitle": "mean of the batch, nats; thin: Taylor orders",
         "caption": _loss_words(record),
         "hint": PROVED,
         "x": "share",

@@ -38,6 +38,7 @@ def temperature_spec(record: "TemperatureRecord") -> dict[str, Any]:
         "title": "Temperature",
         "subtitle": "trained at it" if record.state.question == TRAIN_AT else "in the loss only",
         "box": [low, 0.0, high, ROWS * HEIGHT],
+        "fill": True,
         "panes": panes,
         "launched": [],
         "images": None,
@@ -82,7 +83,8 @@ def _pane(record: "TemperatureRecord", slot: int, label: str, axis: str) -> dict
         "note": f"spread {spread:.3f} decades" if math.isfinite(spread) else "",
         "run": slot,
         "role": "launched",
-        "axes": [axis, ""],
+        "axes": [axis, None],
+        "show_axes": True,
         "shapes": [*wall, *marks],
         "curves": False,
     }

@@ -63,6 +63,7 @@ def training_spec(state: SafetyState) -> dict[str, Any]:
         "title": "Samples in training",
         "subtitle": f"{trained_words(state)}{guard}",
         "box": [-4.0, -2.0, 2.0, 6.0],
+        "fill": True,
         "panes": [pane],
         "launched": [],
         "images": None,

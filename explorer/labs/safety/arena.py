@@ -90,7 +90,7 @@ def entrants(
 
 
 def _blocks(found: Arena, shown: int) -> Iterator[Event]:
-    """Frames from ``shown`` to the step reached; a dot for each seed begun, r to the right, right answers up."""
+    """Frames from ``shown`` to the step reached; a dot for each seed begun, r to the right, accuracy up."""
     frames = range(shown, found.step)
     shares = np.array([1.0 - i / (STEPS - 1) for i in frames], dtype=np.float32).reshape(-1, 1, 1)
     for slot, name in enumerate(found.controls[:PANES], 1):
@@ -104,4 +104,4 @@ def _dot(run: ArenaRun, i: int) -> tuple[float, float]:
     r = run.r[i]
     x = SMALL if not r > 0 else math.log10(r) if math.isfinite(r) else LARGE
     x = LARGE if math.isnan(r) else x
-    return min(LARGE, max(SMALL, x)), 10.0 * run.accuracy[i]
+    return min(LARGE, max(SMALL, x)), run.accuracy[i]

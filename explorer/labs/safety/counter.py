@@ -133,7 +133,7 @@ def _squares(state: SafetyState, stop: Callable[[], bool]) -> Iterator[Event]:
     yield Begin(figures.squares_spec(record))
     for slot, run in enumerate(record.runs, 1):
         total = len(run.loss)
-        place = [[figures.WIDE * i / (total - 1), math.log10(loss)] for i, loss in enumerate(run.loss)]
+        place = [[float(i), math.log10(loss)] for i, loss in enumerate(run.loss)]
         ticks = np.linspace(1.0, 0.0, total, dtype=np.float32).reshape(-1, 1, 1)
         yield Block(Kind.TICKS, slot, 0, total, ticks)
         yield Block(Kind.STATE, slot, 0, total, np.array(place, dtype=np.float32)[:, None])

@@ -42,7 +42,7 @@ function drawGrid(context, { width, height, dpr, place }, theme, axes = [], head
 }
 
 // The number of each line. The axes may be named at their ends: the first word at the right of the bottom row, the
-// second under the head at the left.
+// second under the head at the left; without a second one (null) rows have no numbers.
 function numberGrid(context, { width, height, dpr }, columns, rows, [along, across], head) {
   const free = width - (along ? context.measureText(along).width + 32 * dpr : 30 * dpr);
   const upper = across ? head + 22 * dpr : Math.max(62 * dpr, head + 6 * dpr);
@@ -50,7 +50,7 @@ function numberGrid(context, { width, height, dpr }, columns, rows, [along, acro
   context.textAlign = "center";
   for (const [x, at] of columns) if (at > 40 * dpr && at < free) context.fillText(word(x), at, height - 5 * dpr);
   context.textAlign = "left";
-  for (const [y, at] of rows) if (at > upper && at < height - 26 * dpr) context.fillText(word(y), 6 * dpr, at - 2 * dpr);
+  for (const [y, at] of rows) if (across !== null && at > upper && at < height - 26 * dpr) context.fillText(word(y), 6 * dpr, at - 2 * dpr);
   if (across) context.fillText(across, 6 * dpr, upper - 10 * dpr);
   context.textAlign = "right";
   if (along) context.fillText(along, width - 8 * dpr, height - 5 * dpr);
