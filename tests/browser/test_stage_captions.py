@@ -1,5 +1,7 @@
 """Pictures with words: one large grid of the samples alone, up to two lines under each."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from inks import canvas
@@ -68,7 +70,7 @@ def test_words_never_reach_the_next_picture(bench):
     written = shown(page, ["a word that is much longer than its picture is wide\nr 0.012"] * 24, 24, 12)
     assert len(written) == 48 and all(text.endswith("…") for text, *_ in written[::2])
     first = written[:24:2]
-    for (_, x, _, width), (_, onward, _, wide) in zip(first, first[1:], strict=False):
+    for (_, x, _, width), (_, onward, _, wide) in pairwise(first):
         assert x + width / 2 < onward - wide / 2
 
 
