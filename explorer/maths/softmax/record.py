@@ -82,7 +82,7 @@ class StepRadius:
         """The sentence to show; empty when all is well."""
         return SENTENCES[self.status]
 
-    @property
+    @cached_property
     def r_max(self) -> float:
         """The largest r: 0 for no rows, NaN if any is NaN."""
         return float(self.r.amax()) if len(self.r) else self.quantile(1.0)

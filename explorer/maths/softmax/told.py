@@ -82,8 +82,8 @@ class Told:
         if rows.gamma is not None:
             return -self._focal[0][1]
         if rows.labels is not None:
-            own = self._away.gather(0, rows.labels[None])[0]
-            return float(own.sum() if rows.mass is None else rows.mass.dot(own))
+            own = self._away.gather(0, rows.labels[None])
+            return float(own.sum() if rows.mass is None else rows.mass.dot(own[0]))
         return self._blank if self.rows.shares is None else float((self.rows.shares * self._away).sum())
 
     @cached_property
