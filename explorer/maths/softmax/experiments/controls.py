@@ -116,7 +116,7 @@ def mismatched(module: nn.Module, optimizer: Optimizer) -> Step:
 
 
 def certificate(module: nn.Module, optimizer: Optimizer) -> Step:
-    """As far as the loss of linear logits surely falls, and r of 1 where the step does not go downhill at all."""
+    """As far as the loss of linear logits surely falls and r is at most 1; only the latter where a step goes uphill."""
     control = RadiusControl(optimizer, module, lazy=False, descent=True)
 
     def step(x: Tensor, y: Tensor, loss: float) -> float:
@@ -197,7 +197,9 @@ CONTROLS: dict[str, Control] = {
         mismatched,
     ),
     "certificate": Control(
-        "descent certificate", "as far as the loss of linear logits surely falls", certificate
+        "descent certificate",
+        "as far as the loss of linear logits surely falls, and no farther than r = 1",
+        certificate,
     ),
     "polyak": Control("Polyak", "as far as a straight line would take the loss to 0", polyak),
     "armijo": Control("Armijo", "halved until the batch's loss falls as its slope promised", armijo),
