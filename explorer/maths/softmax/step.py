@@ -127,11 +127,13 @@ class _Tally:
     def record(self) -> StepRadius:
         r, places = _one(self.r), _one(self.places)
         kept = self.numbers <= KEPT
+        usual = kept and all(rows.is_finite and rows.poles is None for rows in self.rows)
         return StepRadius(
             r=r,
             places=places,
             parts=self.parts,
-            status=_status(r),
+            # Rows that are finite have an r that is, unless a soft cap's poles had a say.
+            status="ok" if usual and len(r) else _status(r),
             by=self.by,
             per_input=max(1, self.positions // max(1, self.inputs)),
             logits=_one([rows.logits.T for rows in self.rows]) if kept else None,
