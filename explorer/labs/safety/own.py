@@ -39,9 +39,12 @@ def brought(choices: Mapping[str, Any], shelf: Shelf) -> dict[str, Any]:
         ValueError: when only one of module and batch came, or they do not fit each other.
     """
     left = dict(choices)
-    module, batch, step = (left.pop(name, None) for name in (MODULE, BATCH, DISPLACEMENT))
+    given = [name for name in (MODULE, BATCH, DISPLACEMENT) if not isinstance(left.get(name), int)]
+    module, batch, step = (
+        left.pop(name, None) if name in given else None for name in (MODULE, BATCH, DISPLACEMENT)
+    )
     if module is None and batch is None and step is None:
-        return left
+        return left  # a number is the size of the batch
     return left | {"net": shelf.put_thing(_trial(module, batch, step), "Your module")}
 
 
