@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -46,7 +45,9 @@ class Split:
 
 def digits_split(test: float = 0.3, seed: int = 42) -> Split:
     """The 1,797 digits of scikit-learn, pixels [.., 64] from 0 to 1, every class in the same share in both parts."""
-    images, labels = load_digits(return_X_y=True)
+    from sklearn.model_selection import train_test_split  # a second to import
+
+    images, labels = _digits()
     x, y = torch.tensor(images / 16.0).float(), torch.tensor(labels)
     few = train_test_split(range(DIGITS), test_size=test, stratify=labels, random_state=seed)
     train, held = (torch.tensor(part) for part in few)
@@ -55,16 +56,22 @@ def digits_split(test: float = 0.3, seed: int = 42) -> Split:
 
 def digits_pair(first: int, second: int) -> Split:
     """All digits of two classes, labelled 0 and 1, in both parts: to separate, not to generalise."""
-    images, labels = load_digits(return_X_y=True)
+    images, labels = _digits()
     x, y = torch.tensor(images / 16.0).float(), torch.tensor(labels)
     return Split(x, y, x, y).of(first, second)
 
 
 def digits_by_page(test: float = 0.2) -> Split:
     """The digits with the first pages to judge by: other hands than those that are learnt from."""
-    images, labels = load_digits(return_X_y=True)
+    images, labels = _digits()
     x, y, n = torch.tensor(images / 16.0).float(), torch.tensor(labels), int(test * DIGITS)
     return Split(x[n:], y[n:], x[:n], y[:n])
+
+
+def _digits() -> tuple[Any, Any]:
+    from sklearn.datasets import load_digits
+
+    return load_digits(return_X_y=True)
 
 
 @contextmanager
