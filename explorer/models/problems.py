@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from explorer.maths.landscape.flat import Loss
 from explorer.maths.landscape.training import (
     Problem,
     descend,
@@ -133,7 +134,9 @@ def _flow(name: str, level: float | None, n: int | None, seed: int) -> NamedProb
 def _classifier(name: str, n: int, seed: int) -> NamedProblem:
     entry = CLASSIFIER_CATALOGUE[name.partition("/")[2]]
     made = replace(digits_problem(trained_classifier(entry.net), n, seed), label=PROBLEM_LABELS[name])
-    stages = {name: partial(trained_classifier, entry.net, name) for name in entry.stages if name != "final"}
+    stages: dict[str, Callable[[], nn.Module]] = {
+        name: partial(trained_classifier, entry.net, name) for name in entry.stages if name != "final"
+    }
     return NamedProblem(name, made.label, made, lambda first: classifier(entry.net, first).eval(), stages)
 
 
@@ -147,8 +150,13 @@ def _modular(seed: int) -> NamedProblem:
 def adding(seed: int = 0) -> nn.Module:
     """The transformer that has learnt to add, by ``STEPS`` of AdamW; shared by all who ask, and never moved."""
     begun = modular_problem(seed=seed)
-    *_, last = descend(*begun, ["adamw"], steps=STEPS, learning_rate=RATE, probes=())
+    *_, last = descend(*parts(begun), ["adamw"], steps=STEPS, learning_rate=RATE, probes=())
     return moved(begun.module, last.runs[0].last.place)
+
+
+def parts(problem: Problem) -> tuple[Loss, nn.Module, Any]:
+    """Loss, module and batch, as functions take them."""
+    return problem.loss, problem.module, problem.batch
 
 
 def moved(module: nn.Module, place: torch.Tensor) -> nn.Module:

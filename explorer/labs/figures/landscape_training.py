@@ -3,11 +3,8 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from explorer.labs.figures.landscape_page import (
-    heat_spec,
-    percent,
-    steps_cursor,
-)
+from explorer.labs.figures.landscape_page import heat_spec, percent, steps_cursor
+from explorer.labs.landscape.room import role_of
 
 if TYPE_CHECKING:
     from explorer.labs.landscape.training import TrainingRecord

@@ -11,6 +11,7 @@ from explorer.labs.landscape.subject import Subject
 from explorer.labs.landscape.ways import Way
 from explorer.maths.landscape import Landscape, Plane
 from explorer.maths.landscape.surface import predicted
+from explorer.models.problems import parts
 
 POINTS = 33
 """Points a side: levels of 5, 9, 17 and 33."""
@@ -45,7 +46,7 @@ class Ground:
 
 def ground_of(subject: Subject, way: Way, key: str) -> Ground:
     """The ground of a plane, with all that is known of it."""
-    return subject.keep(f"ground {key}", lambda: Ground(Plane(*subject.problem, way.directions)))
+    return subject.keep(f"ground {key}", lambda: Ground(Plane(*parts(subject.problem), way.directions)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from explorer.labs.landscape.ways import Way, way_of
 from explorer.labs.scene import Block, Event, Kind, Launched
 from explorer.labs.shelf import Shelf
 from explorer.maths.landscape.training import descend, tracks
-from explorer.models.problems import moved
+from explorer.models.problems import moved, parts
 
 STEPS = 60
 """Updates of Adam from where a person clicked."""
@@ -39,7 +39,7 @@ def launch(
     way: Way = _returned(way_of(subject, state))
     place = way.directions.at(torch.tensor([list(x)], dtype=torch.float64))[0]
     begun = replace(subject.problem, module=moved(subject.problem.module, place))
-    *_, last = descend(*begun, ["adam"], steps=STEPS, probes=())
+    *_, last = descend(*parts(begun), ["adam"], steps=STEPS, probes=())
     track = tracks(last, way.directions, shadows=False).tracks[0]
     shares = (1.0 - track.steps / max(1, int(track.steps[-1]))).float().numpy()
     where = torch.cat([track.coordinates, track.loss[:, None]], 1).float().numpy()

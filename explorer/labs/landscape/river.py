@@ -12,11 +12,13 @@ from explorer.labs.landscape.ground import LOG_TOLERANCE, TOLERANCE, Ground, Pic
 from explorer.labs.landscape.room import Room, room_of, shares_of
 from explorer.labs.landscape.state import LandscapeState
 from explorer.labs.landscape.subject import Subject, subject_of
-from explorer.labs.landscape.training import LEAST, View, empty, trained
+from explorer.labs.landscape.training import View, empty, trained
 from explorer.labs.scene import Amend, Begin, Block, Charts, Done, Event, Kind, Launched, Moved, Status
 from explorer.labs.shelf import Shelf
 from explorer.maths.landscape import Directions, Landscape, Plane
 from explorer.maths.landscape.training import Descent, River, Run, river
+from explorer.maths.landscape.training.river import FEWEST
+from explorer.models.problems import parts
 
 HILLS = 2
 """Steepest directions across the river."""
@@ -82,12 +84,16 @@ def events(
     room = room_of(state, shelf)
     if state.train:
         yield from trained(state, room, View(subject), stop)
-    if room.descent is None or room.descent.step < LEAST:
+    if not _flows(room, state):
         yield Moved({"train": False, "decay": False})
         yield from empty(state, subject)
         return
     yield Status("running", "finding the river and its hills")
-    record, bed = _record(state, subject, room)
+    try:
+        record, bed = _record(state, subject, room)
+    except ValueError:  # a run that diverged, or stands still: the sentence is shown, and nothing goes on
+        yield Moved({"train": False, "decay": False})
+        raise
     if state.decay:
         yield from drawn(record, "")
         for grown in _branching(record, bed, room):
@@ -97,7 +103,7 @@ def events(
             if stop():
                 break
     yield Moved({"train": False, "decay": False})
-    ground, shown = _ground(room.descent, bed), 0
+    ground, shown = _ground(record.descent, bed), 0
     for frame in _frames(ground, bed, LOG_TOLERANCE if state.log else TOLERANCE):
         if frame.level and frame.level != shown:
             shown = frame.level
@@ -118,7 +124,7 @@ def launch(state: LandscapeState, shelf: Shelf, share: float, pane: int, slot: i
         ValueError: where nothing is trained.
     """
     room = room_of(state, shelf)
-    if room.descent is None or room.descent.step < LEAST:
+    if room.descent is None or not _flows(room, state):
         raise ValueError("nothing is trained yet that could decay; press Train first")
     subject = subject_of(state, shelf)
     record, bed = _record(state, subject, room)
@@ -139,6 +145,11 @@ def last_step(state: LandscapeState) -> int:
 def step_of(run: Run, step: float) -> int:
     """The nearest step that a run has made."""
     return min(run.step, max(run.first, round(step)))
+
+
+def _flows(room: Room, state: LandscapeState) -> bool:
+    """Whether there is enough of the chosen run to see a river."""
+    return room.descent is not None and len(room.descent.run(state.runner).points) >= FEWEST
 
 
 def _record(state: LandscapeState, subject: Subject, room: Room) -> tuple[RiverRecord, Bed]:
@@ -168,7 +179,7 @@ def _ground(descent: Descent, bed: Bed) -> Ground:
     directions = Directions(
         bed.origin, (bed.unit * scale).to(bed.origin), "along the river and up its steepest hill"
     )
-    return Ground(Plane(*descent.problem, directions))
+    return Ground(Plane(*parts(descent.problem), directions))
 
 
 def _frames(ground: Ground, bed: Bed, tolerance: float) -> Iterator[Landscape]:

@@ -14,6 +14,7 @@ from explorer.labs.landscape.state import LandscapeState
 from explorer.labs.landscape.subject import Subject
 from explorer.labs.shelf import Shelf
 from explorer.maths.landscape.training import OPTIMISERS, Descent, decay_now, descend, resume
+from explorer.models.problems import parts
 
 EVERY = 0.3
 """Seconds between two looks at a training."""
@@ -58,7 +59,7 @@ class Room:
         if self.descent is not None:
             return iter(()) if self.has_ended else resume(self.descent, every=EVERY)
         return descend(
-            *subject.begun(state.seed),
+            *parts(subject.begun(state.seed)),
             list(state.chosen),
             steps=state.steps,
             schedule=state.schedule,

@@ -1,7 +1,7 @@
 """The spectrum: the largest eigenvalues of the Hessian as they converge, all others as a density, and their sum."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from explorer.labs.landscape.subject import Subject, subject_of
 from explorer.labs.scene import Amend, Begin, Block, Charts, Done, Event, Kind, Status
 from explorer.labs.shelf import Shelf
 from explorer.maths.landscape import Density, Spectrum, Trace, converge, density, trace
+from explorer.models.problems import parts
 
 MOST = 120
 """Products with the Hessian for the largest eigenvalues."""
@@ -88,7 +89,9 @@ def events(
     yield Done(record, spectrum_footer(record))
 
 
-def _converged(state: LandscapeState, subject: Subject, stop: Callable[[], bool]) -> Iterator[Event]:
+def _converged(
+    state: LandscapeState, subject: Subject, stop: Callable[[], bool]
+) -> Generator[Event, None, SpectrumRecord]:
     """The record of the largest; kept, for the learning rate changes none of it."""
     key = f"spectrum {state.k} {state.seed}"
     seen: tuple[Spectrum, ...] | None = subject.get(key)
@@ -96,7 +99,7 @@ def _converged(state: LandscapeState, subject: Subject, stop: Callable[[], bool]
         return SpectrumRecord(state, subject, seen)
     k = min(state.k, sum(p.numel() for p in subject.problem.module.parameters()))
     found: list[Spectrum] = []
-    for one in converge(*subject.problem, k=k, seed=state.seed, most=MOST):
+    for one in converge(*parts(subject.problem), k=k, seed=state.seed, most=MOST):
         if found and found[-1].matvecs == one.matvecs:
             found.pop()
         found.append(one)
@@ -120,7 +123,8 @@ def _with_density(record: SpectrumRecord) -> SpectrumRecord:
     return replace(
         record,
         density=subject.keep(
-            key, lambda: density(*subject.problem, k=DEFLATED, probes=PROBES, steps=STEPS, seed=state.seed)
+            key,
+            lambda: density(*parts(subject.problem), k=DEFLATED, probes=PROBES, steps=STEPS, seed=state.seed),
         ),
     )
 
@@ -128,7 +132,7 @@ def _with_density(record: SpectrumRecord) -> SpectrumRecord:
 def _with_trace(record: SpectrumRecord) -> SpectrumRecord:
     subject, state = record.subject, record.state
     made = subject.keep(
-        f"trace {state.seed}", lambda: trace(*subject.problem, matvecs=TRACED, seed=state.seed)
+        f"trace {state.seed}", lambda: trace(*parts(subject.problem), matvecs=TRACED, seed=state.seed)
     )
     return replace(record, trace=made)
 

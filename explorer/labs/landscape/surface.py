@@ -16,6 +16,7 @@ from explorer.labs.landscape.ways import Way, way_of
 from explorer.labs.scene import Amend, Begin, Block, Charts, Done, Event, Kind, Status
 from explorer.labs.shelf import Shelf
 from explorer.maths.landscape import Directions, FlatLoss, Landscape, landscape
+from explorer.models.problems import parts
 
 LINE = 65
 """Losses along a straight line between two networks."""
@@ -105,7 +106,7 @@ def _line(subject: Subject, way: Way) -> Landscape | None:
     return subject.keep(
         f"line {way.words}",
         lambda: landscape(
-            *subject.problem, directions, points=LINE, extent=0.64, centre=(0.5,), tolerance=0.0
+            *parts(subject.problem), directions, points=LINE, extent=0.64, centre=(0.5,), tolerance=0.0
         ),
     )
 
@@ -144,7 +145,7 @@ def way_points(record: SurfaceRecord) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 def layers_of(record: SurfaceRecord) -> list[tuple[str, float, float]]:
     """Of each parameter its name, its length, and that of the first direction in it, the longest first."""
-    flat = FlatLoss(*record.subject.problem)
+    flat = FlatLoss(*parts(record.subject.problem))
     weights, moved = flat.split(flat.start), flat.split(record.way.directions.vectors[0])
     rows = [(name, float(weights[name].norm()), float(moved[name].norm())) for name in weights]
     return sorted((row for row in rows if not math.isnan(row[2])), key=lambda row: -row[2])

@@ -1,6 +1,6 @@
 """The training room: several optimisers from one start, live, on the plane that all of them keep nearest to."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from explorer.labs.scene import Amend, Begin, Block, Charts, Done, Event, Kind, 
 from explorer.labs.shelf import Shelf
 from explorer.maths.landscape import Landscape, Plane
 from explorer.maths.landscape.training import Descent, Tracks, tracks
+from explorer.models.problems import parts
 
 ROOM = 1.35
 """Of a plane on which a training goes on, beside what it covers so far."""
@@ -62,7 +63,7 @@ class View:
     def lay(self, descent: Descent, shadows: bool) -> None:
         """The plane that all of them together keep nearest to."""
         self.tracks, self.at = tracks(descent, shadows=shadows), descent.step
-        self.ground = Ground(Plane(*descent.problem, self.tracks.directions))
+        self.ground = Ground(Plane(*parts(descent.problem), self.tracks.directions))
 
     def frames(self, room: float, tolerance: float) -> Iterator[Landscape]:
         """The losses on it, coming into focus."""
@@ -118,7 +119,7 @@ def _ended(descent: Descent, state: LandscapeState) -> tuple[str, str]:
 def empty(state: LandscapeState, subject: Subject) -> Iterator[Event]:
     """Before anything is trained: the start, on a random plane about it."""
     begun = subject.begun(state.seed)
-    ground = Ground(Plane(*begun, "filter", state.seed))
+    ground = Ground(Plane(*parts(begun), "filter", state.seed))
     frame = next(frame for frame in ground.frames(1.0, (0.0, 0.0), TOLERANCE) if frame.level)
     record = TrainingRecord(state, subject, None, None, frame, picture_of(frame))
     yield Begin(training_spec(record))
@@ -131,7 +132,9 @@ def empty(state: LandscapeState, subject: Subject) -> Iterator[Event]:
     yield Done(record, training_footer(record))
 
 
-def _rested(state: LandscapeState, descent: Descent, view: View, stop: Callable[[], bool]) -> Iterator[Event]:
+def _rested(
+    state: LandscapeState, descent: Descent, view: View, stop: Callable[[], bool]
+) -> Generator[Event, None, TrainingRecord]:
     """The plane in focus, with the true loss of every point beside the plane's own."""
     view.lay(descent, shadows=True)
     shown = 0

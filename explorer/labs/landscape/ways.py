@@ -33,6 +33,7 @@ from explorer.maths.landscape import (
 from explorer.maths.landscape.training import OPTIMISERS, Descent, Tracks, descend, tracks
 from explorer.maths.landscape.training.optimisers import next_step
 from explorer.models.checkpoints import load_network
+from explorer.models.problems import parts
 from explorer.models.zoo import CATALOGUE, STUDENT_CATALOGUE
 
 STEPS, PICTURE_STEPS = 200, 60
@@ -89,7 +90,7 @@ def path_steps(state: LandscapeState) -> int:
 def _at_once(subject: Subject, state: LandscapeState) -> Generator[Event, None, Way]:
     """A plane that takes no longer than a few passes."""
     yield from ()
-    flat = FlatLoss(*subject.problem)
+    flat = FlatLoss(*parts(subject.problem))
     here = Mark("network", 0.0, 0.0, hint="the network itself; the centre of the plane")
     if state.directions in RANDOM:
         directions = random_directions(flat, state.directions, state.seed)
@@ -103,7 +104,7 @@ def _path(subject: Subject, state: LandscapeState) -> Generator[Event, None, Way
     """The plane of a short training by Adam from fresh weights."""
     begun, steps = subject.begun(0), path_steps(state)
     last: Descent | None = None
-    for last in descend(*begun, ["adam"], steps=steps, probes=()):
+    for last in descend(*parts(begun), ["adam"], steps=steps, probes=()):
         yield Status("running", f"training a path, step {last.step:,} of {steps:,}", last.step, steps)
     assert last is not None, "a descent has at least one record"
     run = last.runs[0]
@@ -111,10 +112,10 @@ def _path(subject: Subject, state: LandscapeState) -> Generator[Event, None, Way
         raise ValueError(f"no path to lay a plane through: {run.ended.text}")
     found = tracks(last)
     words = f"principal directions of {run.step:,} steps of Adam"
-    first, end = found.tracks[0].coordinates[0].tolist(), found.tracks[0].coordinates[-1].tolist()
+    (x, y), (end_x, end_y) = found.tracks[0].coordinates[[0, -1]].tolist()
     marks = (
-        Mark("start", *first, shape="ring", hint="fresh weights"),
-        Mark("end", *end, hint=f"after {run.step:,} steps of Adam; the origin of the plane"),
+        Mark("start", x, y, "ring", hint="fresh weights"),
+        Mark("end", end_x, end_y, hint=f"after {run.step:,} steps of Adam; the origin of the plane"),
     )
     return Way(found.directions, words, marks, found.centre, found.extent, tracks=found)
 
@@ -122,10 +123,10 @@ def _path(subject: Subject, state: LandscapeState) -> Generator[Event, None, Way
 def _eigenvectors(subject: Subject, state: LandscapeState) -> Generator[Event, None, Way]:
     """The plane of the two sharpest directions."""
     found = None
-    for found in converge(*subject.problem, k=2):
+    for found in converge(*parts(subject.problem), k=2):
         yield Status("running", f"finding the sharpest directions, {found.matvecs} products")
     assert found is not None, "a spectrum has at least one record"
-    directions = eigen_directions(FlatLoss(*subject.problem), found.vectors)
+    directions = eigen_directions(FlatLoss(*parts(subject.problem)), found.vectors)
     first, second = found.eigenvalues.tolist()
     here = Mark("network", 0.0, 0.0, hint="the network itself")
     return Way(directions, f"eigenvectors of {first:.3g} and {second:.3g}", (here,), extent=0.1)
@@ -139,7 +140,7 @@ def _steps(subject: Subject, flat: FlatLoss, here: Mark) -> Way:
         raise ValueError(
             "the gradient must not be zero to give a direction; it is here; choose other directions"
         )
-    moves = {name: next_step(*subject.problem, name) for name in OPTIMISERS}
+    moves = {name: next_step(*parts(subject.problem), name) for name in OPTIMISERS}
     length = LONGER * max(float(move.norm()) for move in moves.values())
     first = down / down.norm()
     beside = moves["adam"] - (moves["adam"] @ first) * first
