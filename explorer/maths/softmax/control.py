@@ -12,20 +12,19 @@ promise descent.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from explorer.maths.names import nearest
+from explorer.maths.softmax.limits import Mode, check_limits, part_of
 from explorer.maths.softmax.losses import is_known
 from explorer.maths.softmax.record import StepRadius
 from explorer.maths.softmax.speeds import batch_size, portion, takes_batch_statistics
 from explorer.maths.softmax.step import step_radius
 from explorer.maths.softmax.trail import Trail
 
-Mode = Literal["cap", "alarm"]
 VERSION = 2
 SURE = 1.2
 """What a guess is multiplied by at least before it is held against the limit."""
@@ -83,7 +82,7 @@ class RadiusControl:
         descent: bool = False,
         **options: Any,
     ):
-        _check_limits(r_max, mode, every, trigger, rows, quantile)
+        check_limits(r_max, mode, every, trigger, rows, quantile)
         if not is_known(options.get("loss")):
             raise ValueError(
                 f"a {type(options['loss']).__name__} has no softmax radius; control needs a softmax loss"
@@ -279,16 +278,6 @@ class RadiusControl:
         self.log = [Event(*event) for event in state["log"]]
 
 
-def part_of(r: float, r_max: float) -> float:
-    """The part of a step that keeps r within ``r_max``: 1 for a short step, 0 for NaN and for inf.
-
-    Not ``min(1.0, r_max / r)``: Python's min returns 1.0 there when r is NaN.
-    """
-    if r <= r_max:
-        return 1.0
-    return r_max / r if r_max < r < math.inf else 0.0
-
-
 def _names_of(module: nn.Module, optimizer: Optimizer) -> dict[int, str]:
     names = {id(p): name for name, p in module.named_parameters()}
     outside = sum(id(p) not in names for group in optimizer.param_groups for p in group["params"])
@@ -298,20 +287,6 @@ def _names_of(module: nn.Module, optimizer: Optimizer) -> dict[int, str]:
             "give the module that holds them all"
         )
     return names
-
-
-def _check_limits(
-    r_max: float, mode: str, every: int, trigger: float, rows: int | None, quantile: float
-) -> None:
-    nearest("mode", mode, get_args(Mode))
-    for name, value in (("r_max", r_max), ("trigger", trigger)):
-        if not 0 < value < math.inf:
-            raise ValueError(f"`{name}` must be a positive number; got {value!r}")
-    for name, count in (("every", every), ("rows", 1 if rows is None else rows)):
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise ValueError(f"`{name}` must be a whole number of at least 1; got {count!r}")
-    if not 0 < quantile <= 1:
-        raise ValueError(f"`quantile` must lie above 0 and at most at 1, the largest r; got {quantile!r}")
 
 
 def _first(inputs: Any) -> Tensor:
