@@ -132,7 +132,10 @@ class Visit:
         is_plain = not isinstance(self.lab.controls.get(name), Chips)
         if is_plain and isinstance(value, str) and value.startswith(PREFIX):
             nearest(name, value, self.lab.options(vars(self.state), name, self.shelf))
-        self._settle(self.lab.changed(self.state, name, value, self.shelf))
+        state = self.state
+        for also, where in self.lab.beside(state, name, value, self.share).items():
+            state = self.lab.changed(state, also, where, self.shelf)
+        self._settle(self.lab.changed(state, name, value, self.shelf))
 
     def roll(self, name: str) -> None:
         """Another seed."""

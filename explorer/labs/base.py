@@ -93,6 +93,10 @@ class AbstractLab(ABC, Generic[S]):
             values = self.settled(values, just)
         return self.State(**values)
 
+    def beside(self, state: S, name: str, value: object, share: float | None) -> dict[str, Any]:
+        """What else a choice changes that is made with the cursor at ``share`` (None: where it was not moved)."""
+        return {}
+
     def settled(self, values: dict[str, Any], just: str) -> dict[str, Any]:
         """The values with what follows from the choice of ``just`` put in order."""
         return values

@@ -97,7 +97,7 @@ class Cell(widgets.VBox):
         if self._live is None:
             instead = called(self._shown.lab, "field")
             raise ValueError(f"a recorded run has no controls; give its field instead, as in {instead}")
-        if self._live.choose(name, value):
+        if self._live.choose(name, value, self._cursor):
             self._run()
         self._note("")
 

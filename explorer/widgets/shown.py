@@ -16,9 +16,12 @@ class Live:
     def __init__(self, desk: Desk, state: Any, device: str | None):
         self.lab, self.desk, self.state, self._device = desk.lab, desk, state, device
 
-    def choose(self, name: str, value: Any) -> bool:
-        """Take one choice; whether it changed the state. Raises ValueError for one that cannot be."""
-        before, self.state = self.state, self.desk.changed(self.state, name, value)
+    def choose(self, name: str, value: Any, share: float | None = None) -> bool:
+        """Take one choice, the cursor at ``share``; whether it changed the state. Raises ValueError as `changed`."""
+        before = state = self.state
+        for also, where in self.lab.beside(state, name, value, share).items():
+            state = self.desk.changed(state, also, where)
+        self.state = self.desk.changed(state, name, value)
         return self.state != before
 
     def move(self, changes: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ def figures_of(record: Any) -> dict[str, Any]:
     from explorer.labs.curvature.record import CurvatureLabRecord
     from explorer.labs.figures.bends import bend_figures
     from explorer.labs.figures.divergences import divergence_figures
+    from explorer.labs.figures.landscape_plots import landscape_figures
     from explorer.labs.figures.plots import trajectory_figures
     from explorer.labs.figures.safety_plots import safety_figures
     from explorer.labs.figures.students import any_step_figures, comparison_figures, switch_figures
@@ -52,8 +53,9 @@ def figures_of(record: Any) -> dict[str, Any]:
         return _of_panes({slot: any_step_figures(known) for slot, known in record.maps.items()})
     if isinstance(record, DivergeRecord):
         return _of_panes({slot: divergence_figures(fit) for slot, fit in enumerate(record.fits, 1)})
-    if (found := safety_figures(record)) is not None:
-        return found
+    for figures_or_none in (safety_figures, landscape_figures):
+        if (found := figures_or_none(record)) is not None:
+            return found
     raise ValueError(
         f"a figure needs a record, such as what ex.record(...) returns; got {type(record).__name__}"
     )

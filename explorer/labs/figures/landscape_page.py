@@ -14,6 +14,8 @@ LOSS_HINT = (
     "between them lies a cubic of the root, and the estimate of its error ends the refinement."
 )
 CONTOURS = 12
+SPAN = 4.0
+"""Times by which values must differ for an axis by ratio."""
 
 
 def curve(
@@ -85,7 +87,7 @@ def steps_cursor(first: int, last: int) -> dict[str, Any]:
 def log_range(values: Sequence[float | None]) -> dict[str, Any]:
     """A logarithmic axis over what is positive, where anything is."""
     known = [value for value in values if value is not None and math.isfinite(value) and value > 0]
-    if not known:
+    if not known or max(known) < SPAN * min(known):
         return {}
     low, high = min(known), max(known)
     return {"log": True, "y": [low / 1.15, max(high, 1.02 * low) * 1.15]}

@@ -31,7 +31,7 @@ def river_spec(record: "RiverRecord") -> dict[str, Any]:
 
     main = record.courses[0]
     end = record.river.curvatures.tolist()
-    words = f"{main.label}: along the river, and up its steepest hill (curvature {end[0]:.3g})"
+    words = f"{main.label}, steepest hill {end[0]:.3g}"
     last = last_step(record.state)
     pane = {
         "label": record.subject.named.label,
@@ -186,8 +186,18 @@ def _across(record: "RiverRecord") -> dict[str, Any]:
 
 def _hill(record: "RiverRecord") -> dict[str, Any]:
     found = record.river
-    line = curve("hill loss", RUN_ROLE, _shares(record, found.steps), found.hill_loss.tolist())
-    return _chart(record, "Decay", "hill", "Hill loss", "what a decay can win", HILL_HINT, [line])
+    times, words = _readable(float(found.hill_loss.abs().max()))
+    won = (found.hill_loss * times).tolist()
+    line = curve("hill loss", RUN_ROLE, _shares(record, found.steps), won)
+    return _chart(record, "Decay", "hill", "Hill loss", f"what a decay can win{words}", HILL_HINT, [line])
+
+
+def _readable(most: float) -> tuple[float, str]:
+    """By what small numbers are multiplied so that an axis can say them, and how that is told."""
+    if not 0.0 < most < 0.01:
+        return 1.0, ""
+    power = -math.floor(math.log10(most))
+    return 10.0**power, f", in 10^−{power}"
 
 
 def _share(record: "RiverRecord") -> dict[str, Any]:

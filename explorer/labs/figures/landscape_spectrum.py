@@ -31,15 +31,13 @@ ROLES = ("state", "second", "third", "launched", "fourth")
 
 def spectrum_spec(record: "SpectrumRecord") -> dict[str, Any]:
     """The ways of the eigenvalues over the products, and the line of the learning rate."""
-    from explorer.labs.landscape.spectrum import ROOM
-
     low, top, last = record.low, record.top, record.last
-    wide = ROOM * (top - low)
-    shapes = [{"kind": "hline", "y": 0.0, "role": "target", "label": "0"}]
+    first, end = record.seen[0].matvecs, max(last.matvecs, record.seen[0].matvecs + 1)
+    shapes: list[dict[str, Any]] = [{"kind": "hline", "y": 0.0, "role": "target"}]
     shapes += [
         {
             "kind": "mark",
-            "x": wide,
+            "x": last.matvecs,
             "y": value,
             "shape": "dot",
             "role": "state",
@@ -63,7 +61,7 @@ def spectrum_spec(record: "SpectrumRecord") -> dict[str, Any]:
         "note": words,
         "run": 1,
         "role": "state",
-        "axes": ["products (along)", "eigenvalue"],
+        "axes": ["products", "eigenvalue"],
         "show_axes": True,
         "shapes": shapes,
         "words": {"state": ""},
@@ -72,7 +70,13 @@ def spectrum_spec(record: "SpectrumRecord") -> dict[str, Any]:
         "version": 1,
         "title": record.subject.named.label,
         "subtitle": f"the {len(last.eigenvalues)} largest eigenvalues of the Hessian, {words}",
-        "box": [-0.04 * wide, low, 1.12 * wide, max(top, min(record.line * 1.05, 1.5 * top))],
+        "box": [
+            first - 0.04 * (end - first),
+            low,
+            end + 0.14 * (end - first),
+            max(top, record.line * 1.05 if record.line <= 1.5 * top else 0.0),
+        ],
+        "fill": True,
         "panes": [pane],
         "launched": [],
         "images": None,
@@ -82,10 +86,10 @@ def spectrum_spec(record: "SpectrumRecord") -> dict[str, Any]:
         "rest": 0.0,
         "cursor": {
             "label": "products",
-            "from": str(record.seen[0].matvecs),
+            "from": str(first),
             "to": f"{last.matvecs} products",
-            "lo": record.seen[0].matvecs,
-            "hi": max(last.matvecs, record.seen[0].matvecs + 1),
+            "lo": first,
+            "hi": end,
             "log": False,
             "integer": True,
             "unit": "",

@@ -55,12 +55,8 @@ def training_spec(record: "TrainingRecord") -> dict[str, Any]:
 
 def _subtitle(record: "TrainingRecord") -> str:
     explained = record.tracks.directions.explained if record.tracks is not None else None
-    words = "the plane that all ways together keep nearest to"
-    return (
-        words
-        if explained is None
-        else f"{words}: {percent(float(explained.sum()))} of their squared distances"
-    )
+    words = "their own plane"
+    return words if explained is None else f"{words}, {percent(float(explained.sum()))} explained"
 
 
 def _shapes(record: "TrainingRecord") -> list[dict[str, Any]]:

@@ -97,7 +97,7 @@ def _sharpness(record: "TrainingRecord", index: int, run: "Run") -> Lines:
     found = run.probes
     lines = [_line(record, index, run.label, found.step, found.sharpness)]
     if bool(found.line.isfinite().any()):
-        lines.append(_line(record, index, "", found.step, found.line, guide=True, cut=True))
+        lines.append(_line(record, index, f"{run.label} limit", found.step, found.line, guide=True, cut=True))
     return lines
 
 
@@ -118,14 +118,14 @@ def _shadow(record: "TrainingRecord", index: int, run: "Run") -> Lines:
     track = record.tracks.tracks[index]
     lines = [_line(record, index, run.label, track.steps, track.loss)]
     if bool(track.shadow.isfinite().any()):
-        lines.append(_line(record, index, "", track.steps, track.shadow, dashed=True))
+        lines.append(_line(record, index, f"{run.label}, plane", track.steps, track.shadow, dashed=True))
     return lines
 
 
 CHARTS: tuple[tuple[str, str, str, str, str, Any], ...] = (
     (LOSS, "loss", "Loss", "of the rows of each update", "The loss before each update.", _losses),
     (LOSS, "rates", "Learning rate", "by the schedule", "What each optimiser is given.", _rates),
-    (SHARP, "sharpness", "Sharpness", "λ1; dashed: where it turns unstable", SHARP_HINT, _sharpness),
+    (SHARP, "sharpness", "Sharpness", "λ1; dashed: the limit of stability", SHARP_HINT, _sharpness),
     (SHARP, "sam", "SAM sharpness", "rise of the loss 0.05 uphill", SAM_HINT, _probe("sam")),
     (ALONG, "directional", "Directional sharpness", "u'Hu / |u|²", DIRECTIONAL_HINT, _probe("directional")),
     (ALONG, "critical", "Critical sharpness", "2 / the rate that climbs", CRITICAL_HINT, _probe("critical")),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from explorer.labs.base import AbstractLab
@@ -56,6 +57,22 @@ class LandscapeLab(AbstractLab[LandscapeState]):
         if name == "other":
             return {each: each for each in known} or options
         return options | ({STAGE: WAYS[STAGE]} if known else {})
+
+    def changed(self, state: LandscapeState, name: str, value: object, shelf: Shelf) -> LandscapeState:
+        """A newcomer to the valley finds what makes one: a rate that swings, and the noise of mini-batches."""
+        new = super().changed(state, name, value, shelf)
+        start = self.initial()
+        is_plain = (new.rows, new.pace) == (start.rows, start.pace)
+        if name == "view" and new.view == RIVER and is_plain and shelf.unfinished(room_key(new)) is None:
+            return replace(new, rows=32, pace=2.0)
+        return new
+
+    def beside(self, state: LandscapeState, name: str, value: object, share: float | None) -> dict[str, Any]:
+        """A decay begins at the step where the cursor stands."""
+        if name != "decay" or value is not True or share is None or state.view != RIVER:
+            return {}
+        step = (1.0 - share) * river.last_step(state) / state.steps
+        return {"decay_from": min(1.0, max(0.02, round(step, 2)))}
 
     def settled(self, values: dict[str, Any], just: str) -> dict[str, Any]:
         return settled(values, just)

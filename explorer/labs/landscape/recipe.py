@@ -124,6 +124,7 @@ def _training(state: LandscapeState) -> list[str]:
     rates = ", ".join(f"{name!r}: {rate:.10g}" for name, rate in usual.items())
     begun = "problem" if is_own(state.problem) else _problem(state, stage=FRESH, first=state.seed)
     rows = f", rows={state.rows}" if state.rows else ""
+    rows += f", looks={state.looks}, budget=None" if state.looks else ", probes=()"
     first = ["problem = (loss, module, batch)"] if is_own(state.problem) else []
     return [
         *first,

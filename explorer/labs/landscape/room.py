@@ -13,7 +13,7 @@ from torch import Tensor
 from explorer.labs.landscape.state import LandscapeState
 from explorer.labs.landscape.subject import Subject
 from explorer.labs.shelf import Shelf
-from explorer.maths.landscape.training import OPTIMISERS, Descent, decay_now, descend, resume
+from explorer.maths.landscape.training import OPTIMISERS, PROBES, Descent, decay_now, descend, resume
 from explorer.models.problems import parts
 
 EVERY = 0.3
@@ -66,6 +66,9 @@ class Room:
             learning_rate={name: OPTIMISERS[name].usual * state.pace for name in state.chosen},
             rows=min(state.rows, subject.rows or state.rows) or None,
             seed=state.seed,
+            probes=PROBES if state.looks else (),
+            looks=max(1, state.looks),
+            budget=None,  # as many looks as were asked for; the page says what they took
             every=EVERY,
         )
 
@@ -83,7 +86,7 @@ class Room:
 
 def room_key(state: LandscapeState) -> str:
     """What a training depends on."""
-    names = ("problem", "level", "n", "optimisers", "schedule", "pace", "steps", "rows", "seed")
+    names = ("problem", "level", "n", "optimisers", "schedule", "pace", "steps", "rows", "seed", "looks")
     return json.dumps(["room", *(getattr(state, name) for name in names)])
 
 

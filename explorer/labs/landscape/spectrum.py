@@ -22,8 +22,6 @@ FEWEST = 3 * DEFLATED
 """Parameters from which a density has a rest to spread."""
 TRACED = 30
 """Products for the trace."""
-ROOM = 1.6
-"""Width of the picture over its height."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +53,7 @@ class SpectrumRecord:
     def low(self) -> float:
         """What it reaches down to."""
         values = [float(one.eigenvalues.min()) for one in self.seen[len(self.seen) // 2 :]]
-        return min(0.0, *values, -0.04 * self.top)
+        return min(0.0, *values, -0.16 * self.top)
 
     @property
     def shares(self) -> list[float]:
@@ -141,10 +139,9 @@ def drawn(record: SpectrumRecord) -> Iterator[Event]:
     """Each eigenvalue's way over the products, in the colour of its residual."""
     m, k = len(record.seen), max(len(one.eigenvalues) for one in record.seen)
     states, residuals = np.full((m, k, 2), np.nan, np.float32), np.full((m, k, 1), np.nan, np.float32)
-    wide = ROOM * (record.top - record.low)
-    for row, (one, share) in enumerate(zip(record.seen, record.shares, strict=True)):
+    for row, one in enumerate(record.seen):
         few = len(one.eigenvalues)
-        states[row, :, 0] = wide * (1.0 - share)
+        states[row, :, 0] = one.matvecs
         states[row, :few, 1] = one.eigenvalues.numpy()
         scale = one.eigenvalues.abs().clamp(min=1e-30)
         residuals[row, :few, 0] = (one.residuals / scale).clamp(min=1e-9).numpy()

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from explorer.labs.figures.landscape_surface import surface_charts, surface_footer, surface_spec
+from explorer.labs.figures.landscape_surface import surface_footer, surface_spec
+from explorer.labs.figures.landscape_surface_charts import surface_charts
 from explorer.labs.landscape.ground import LOG_TOLERANCE, TOLERANCE, Picture, ground_of, picture_of
 from explorer.labs.landscape.state import LandscapeState
 from explorer.labs.landscape.subject import Subject, subject_of
@@ -115,12 +116,10 @@ def drawn(record: SurfaceRecord) -> Iterator[Event]:
     """One picture, in place of the one before where it is the same view."""
     box = ",".join(f"{edge:.6g}" for edge in record.picture.box)
     yield Begin(surface_spec(record), f"surface {record.subject.named.label} {record.way.words} {box}")
-    places, ticks, apart = way_points(record)
+    places, ticks = way_points(record)
     total = len(ticks)
     yield Block(Kind.TICKS, PATH, 0, total, ticks.reshape(-1, 1, 1))
     yield Block(Kind.STATE, PATH, 0, total, places[:, None])
-    if apart is not None:
-        yield Block(Kind.COLOUR, PATH, 0, total, apart.reshape(-1, 1, 1))
     yield Block(Kind.HEAT, PATH, 0, total, heat_of(record.picture, total))
     yield Amend({})
     yield Charts(surface_charts(record))
@@ -131,16 +130,16 @@ def heat_of(picture: Picture, total: int) -> np.ndarray:
     return picture.loss.reshape(1, -1, 1)
 
 
-def way_points(record: SurfaceRecord) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Coordinates and loss [K, 3] on the plane, the share [K] of each, the distance [K] from the plane of a path."""
+def way_points(record: SurfaceRecord) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates and loss [K, 3] on the plane, and the share [K] of each."""
     way = record.way
     if way.tracks is None:
         here = [[0.0, 0.0, record.frame.centre]]
-        return np.array(here, np.float32), np.zeros(1, np.float32), None
+        return np.array(here, np.float32), np.zeros(1, np.float32)
     track = way.tracks.tracks[0]
     places = torch.cat([track.coordinates, track.loss[:, None]], 1)
     shares = 1.0 - track.steps / max(1, int(track.steps[-1]))
-    return places.float().numpy(), shares.float().numpy(), track.distance.float().numpy()
+    return places.float().numpy(), shares.float().numpy()
 
 
 def layers_of(record: SurfaceRecord) -> list[tuple[str, float, float]]:
