@@ -174,6 +174,36 @@ def test_a_lazy_control_measures_a_spike_at_once():
     assert control.measured < 15
 
 
+@pytest.mark.parametrize(
+    ("what", "is_met"),
+    [("nothing", False), ("rate", True), ("tensor rate", True), ("decay", True), ("gradient", True)],
+)
+def test_in_deep_calm_steps_pass_unfollowed_until_what_makes_them_changes(monkeypatch, what, is_met):
+    module, (x, y) = net(), batch()
+    rate = torch.tensor(0.01) if what == "tensor rate" else 0.01
+    inner = torch.optim.SGD(module.parameters(), lr=rate)
+    control, followed = RadiusControl(inner, module), []
+    length = control._trail.length
+    monkeypatch.setattr(control._trail, "length", lambda: followed.append(control.steps) or length())
+    group = inner.param_groups[0]
+    for step in range(1, 8):
+        backward(module, x, y)
+        if step == 7:
+            if what == "rate":
+                group["lr"] = 1e5
+            if what == "tensor rate":
+                group["lr"].fill_(1e5)
+            if what == "decay":
+                group["weight_decay"] = 1e5
+            if what == "gradient":
+                for p in module.parameters():
+                    p.grad *= 1e5
+        control.step(x)
+    # The first measures, and r is known; then those that are a power of two away from it.
+    assert followed == [1, 2, 3, 5, 7][: 5 if is_met else 4]
+    assert (control.scale < 1) == is_met and bool(control.log) == is_met
+
+
 def test_an_eager_control_measures_every_step_and_an_accurate_r():
     module, (x, y) = net(), batch()
     control = RadiusControl(MAKERS["adamw"](module.parameters()), module, lazy=False, r_max=50.0)

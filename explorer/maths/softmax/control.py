@@ -5,8 +5,8 @@ taken back in part where it is too long. Its own state (momentum, second moments
 between measurements r is guessed as the last ``r / |p|`` times the new ``|p|``, and measured again when that guess is
 half of the limit, or after ten steps; twice as many, up to eighty, while r would stay within the limit if it outgrew
 its guess twice more as it just did. Such a look in calm takes an eighth of the rows; where these come near the limit,
-all rows are asked, and no step is cut on the word of a few. A cap keeps predicted logits from jumping; it does not
-promise descent.
+all rows are asked, and no step is cut on the word of a few. In deep calm (see ``calm``) a step is not followed at all
+and could not be taken back. A cap keeps predicted logits from jumping; it does not promise descent.
 """
 
 import math
@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from explorer.maths.softmax.limits import Mode, check_limits, part_of
+from explorer.maths.softmax.calm import Calm
+from explorer.maths.softmax.limits import Mode, check_limits, first_of, names_of, part_of
 from explorer.maths.softmax.losses import is_known
 from explorer.maths.softmax.record import StepRadius
 from explorer.maths.softmax.speeds import batch_size, portion, takes_batch_statistics
@@ -63,8 +64,9 @@ class RadiusControl:
     keeps within the certificate of descent, when targets are given and the step goes downhill. Other options are
     ``step_radius``'s.
 
-    ``r`` and ``scale`` are of the last step, ``last`` the last measurement (r is a guess where that is older),
-    ``measured`` how many there were, ``log`` the events.
+    ``r`` and ``scale`` are of the last step that was followed, ``last`` the last measurement (r is a guess where that
+    is older), ``measured`` how many there were, ``log`` the events. Lazy control trusts that a step follows its
+    gradient and its settings; for an optimiser whose steps may jump by themselves give ``lazy=False``.
     """
 
     def __init__(
@@ -98,8 +100,8 @@ class RadiusControl:
         self._age, self._wait = 0, every
         self._doubt = max(SURE, 1.0 / trigger)  # what a guess is multiplied by
         self._worst: tuple[Any, Tensor] | None = None
-        self._names = _names_of(module, optimizer)
-        self._trail = Trail(self._stepped())
+        self._names = names_of(module, optimizer)
+        self._trail, self._calm = Trail(self._stepped()), Calm()
 
     def step(
         self,
@@ -116,12 +118,20 @@ class RadiusControl:
         self.steps += 1
         known = self._stepped()
         if not self._trail.fits(known):
-            self._names = _names_of(self.module, self.optimizer)
-            self._trail = Trail(known)
-        if closure is None and not self._trail.has_finite_gradients():
+            self._names = names_of(self.module, self.optimizer)
+            self._trail, self._calm = Trail(known), Calm()
+        slope = math.inf if closure is not None else self._trail.slope()
+        if math.isnan(slope):
             # A NaN must not reach the optimiser's memory either: there it would stay.
             self._note("skipped", math.nan, 0.0, "")
             return None
+        if (
+            self.lazy
+            and self._age + 1 < self._wait
+            and self._calm.holds(slope, self.optimizer, self._age + 1)
+        ):
+            self._age, self.scale = self._age + 1, 1.0
+            return self.optimizer.step()
         self._trail.mark()
         answer = self.optimizer.step() if closure is None else self.optimizer.step(closure)
         length = self._trail.length()
@@ -134,6 +144,8 @@ class RadiusControl:
         else:
             self.r, self._age = (self._rate or 0.0) * length, self._age + 1
             scale = 1.0
+        guess = (self._rate or math.inf) * length * self._doubt
+        self._calm.seen(slope, self.optimizer, guess / self.r_max if scale == 1.0 else math.inf)
         self._take(scale, by)
         return answer
 
@@ -209,17 +221,17 @@ class RadiusControl:
         if rows >= count or takes_batch_statistics(self.module.modules()):
             return None
         even = (torch.arange(rows) * count // rows + self.measured) % count
-        if self._worst is not None and self._worst[0] is _first(inputs):
+        if self._worst is not None and self._worst[0] is first_of(inputs):
             worst = self._worst[1][: max(1, rows // 4)]
             rest = even[~torch.isin(even, worst)]
             even = torch.cat([worst, rest])[:rows]
-        return even.to(_first(inputs).device)
+        return even.to(first_of(inputs).device)
 
     def _remember(self, inputs: Any, chosen: Tensor, told: StepRadius) -> None:
         """Which inputs had the largest r."""
         if len(told.r):
             order = chosen.cpu()[told.places[told.r.argsort(descending=True)] // told.per_input].tolist()
-            self._worst = _first(inputs), torch.tensor(list(dict.fromkeys(order)))
+            self._worst = first_of(inputs), torch.tensor(list(dict.fromkeys(order)))
 
     def _take(self, scale: float, by: str) -> None:
         kind = "skipped" if scale == 0.0 else "capped" if scale < 1.0 else ""
@@ -276,22 +288,3 @@ class RadiusControl:
         self._rate, self._age, self._wait = state["rate"], int(state["age"]), int(state["wait"])
         self._doubt = float(state["doubt"])
         self.log = [Event(*event) for event in state["log"]]
-
-
-def _names_of(module: nn.Module, optimizer: Optimizer) -> dict[int, str]:
-    names = {id(p): name for name, p in module.named_parameters()}
-    outside = sum(id(p) not in names for group in optimizer.param_groups for p in group["params"])
-    if outside:
-        raise ValueError(
-            f"`optimizer` must step parameters of `module` only; {outside} of its tensors are not there; "
-            "give the module that holds them all"
-        )
-    return names
-
-
-def _first(inputs: Any) -> Tensor:
-    """The tensor that says whether two batches are the same."""
-    if isinstance(inputs, Tensor):
-        return inputs
-    values = inputs.values() if isinstance(inputs, Mapping) else inputs
-    return next(x for x in values if isinstance(x, Tensor) and x.ndim)

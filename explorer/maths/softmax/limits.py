@@ -1,7 +1,11 @@
 """What a control may be asked to keep, and the part of a step that keeps it."""
 
 import math
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from explorer.maths.names import nearest
 
@@ -35,3 +39,23 @@ def check_limits(
             raise ValueError(f"`{name}` must be a whole number of at least 1; got {count!r}")
     if not 0 < quantile <= 1:
         raise ValueError(f"`quantile` must lie above 0 and at most at 1, the largest r; got {quantile!r}")
+
+
+def names_of(module: nn.Module, optimizer: Optimizer) -> dict[int, str]:
+    """The name of each parameter of the module, by its id; refused where the optimiser steps others."""
+    names = {id(p): name for name, p in module.named_parameters()}
+    outside = sum(id(p) not in names for group in optimizer.param_groups for p in group["params"])
+    if outside:
+        raise ValueError(
+            f"`optimizer` must step parameters of `module` only; {outside} of its tensors are not there; "
+            "give the module that holds them all"
+        )
+    return names
+
+
+def first_of(inputs: Any) -> Tensor:
+    """The tensor that says whether two batches are the same."""
+    if isinstance(inputs, Tensor):
+        return inputs
+    values = inputs.values() if isinstance(inputs, Mapping) else inputs
+    return next(x for x in values if isinstance(x, Tensor) and x.ndim)

@@ -37,17 +37,20 @@ class Trail:
             and [(p.dtype, p.device) for p in parameters[:1]] == self._kind
         )
 
-    def has_finite_gradients(self) -> bool:
-        """Whether all gradients are finite: their squares say yes; these may overflow, so a no is looked into."""
+    def slope(self) -> float:
+        """Euclidean length of all gradients: NaN if an entry is NaN or inf; inf where only their squares overflow."""
         grads: list[Any] = [p.grad for p in self.parameters]
         if self._is_plain:
             try:
-                if math.isfinite(math.hypot(*map(float, torch._foreach_norm(grads)))):
-                    return True
+                found = math.hypot(*map(float, torch._foreach_norm(grads)))
+                if math.isfinite(found):
+                    return found
             except (TypeError, RuntimeError):  # one has none, or a sparse one
                 pass
-        found = [g.coalesce().values() if g.is_sparse else g for g in grads if g is not None]
-        return all(bool(x.isfinite().all()) for x in found)
+        known = [g.coalesce().values() if g.is_sparse else g for g in grads if g is not None]
+        if not all(bool(x.isfinite().all()) for x in known):
+            return math.nan
+        return math.hypot(*(float(x.norm()) for x in known))
 
     @torch.no_grad()
     def mark(self) -> None:

@@ -1,0 +1,50 @@
+"""When a step need not even be followed: the one before was short, and nothing that makes a step has grown since.
+
+To know how far a step went costs a copy of the parameters and two passes over them, which on a small net is a tenth of
+its training. An optimiser's step follows its gradient and its settings. While these settings are the same, the gradient
+is at most twice as long as at the last step that was followed, and that step's guess, grown as the gradient has, stays
+within the limit, the next step is let pass. A guess already holds its own doubt, a factor of 2 unless measurements
+have borne it out. Memory (momentum, second moments) can lengthen a step in a few steps, so that it is followed again
+after 1, 2, 4, 8 .. steps.
+"""
+
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+GROWN = 2.0
+"""How many times its last length a gradient may have."""
+SHORT = 0.8
+"""The part of the limit within which the guess must lie."""
+
+
+class Calm:
+    """What the last step that was followed was like."""
+
+    def __init__(self) -> None:
+        self._slope, self._settings, self._part = 0.0, [()], float("inf")
+
+    def seen(self, slope: float, optimizer: Optimizer, part: float) -> None:
+        """A step was followed: its gradient's length, and its guessed r (in doubt) as a part of the limit."""
+        self._slope, self._part = slope, part
+        self._settings = settings_of(optimizer)
+
+    def holds(self, slope: float, optimizer: Optimizer, age: int) -> bool:
+        """Whether the step number ``age`` after a measurement may pass unfollowed."""
+        grown = slope / self._slope if self._slope else float("inf")
+        if age & (age - 1) == 0 or not (grown <= GROWN and max(1.0, grown) * self._part <= SHORT):
+            return False
+        return settings_of(optimizer) == self._settings
+
+
+def settings_of(optimizer: Optimizer) -> list[tuple[Any, ...]]:
+    """The settings of each group as plain values; a rate may be a tensor that is changed in place."""
+    return [
+        tuple(
+            float(value) if isinstance(value, torch.Tensor) else value
+            for name, value in group.items()
+            if name != "params"
+        )
+        for group in optimizer.param_groups
+    ]
