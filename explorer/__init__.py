@@ -32,6 +32,7 @@ _HOMES = {
     "load": "explorer.models.zoo",
     "log_likelihood": "explorer.maths.likelihood",
     "mixture": "explorer.maths.targets",
+    "problem": "explorer.models.problems",
     "radius": "explorer.maths.softmax.radius",
     "record": "explorer.api",
     "river": "explorer.maths.landscape.training",
@@ -74,6 +75,7 @@ __all__ = [
     "load",
     "log_likelihood",
     "mixture",
+    "problem",
     "radius",
     "record",
     "river",
@@ -127,6 +129,7 @@ if TYPE_CHECKING:
     from explorer.maths.targets import TARGETS, drawn, mixture
     from explorer.maths.targets import as_target as target
     from explorer.maths.trajectory import Trajectory, trajectory
+    from explorer.models.problems import problem
     from explorer.models.schedulers import ALL_SAMPLERS as SAMPLERS
     from explorer.models.trained_classifiers import trained_classifier as classifier
     from explorer.models.zoo import load, student

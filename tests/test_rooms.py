@@ -19,7 +19,7 @@ def test_exactly_the_listed_names_are_public_and_all_of_them_load():
     expected = {
         "LABS", "NetworkField", "PATHS", "RadiusControl", "SAMPLERS", "STUDENTS", "TARGETS", "Trajectory",
         "any_step", "classifier", "compare", "curvature", "decay_now", "descend", "distill", "drawn",
-        "figure", "lab", "landscape", "load", "log_likelihood", "mixture", "radius", "record", "river",
+        "figure", "lab", "landscape", "load", "log_likelihood", "mixture", "problem", "radius", "record", "river",
         "scrub", "sliced_w2", "spectrum", "step_radius", "student", "switch_curve", "switched", "target",
         "tracks", "trajectory", "w2", "walk", "weak_fit",
     }  # fmt: skip

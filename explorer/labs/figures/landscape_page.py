@@ -95,4 +95,6 @@ def log_range(values: Sequence[float | None]) -> dict[str, Any]:
 
 def percent(share: float) -> str:
     """A share in words."""
-    return f"{100 * share:.2g} %" if math.isfinite(share) else "not known yet"
+    if not math.isfinite(share):
+        return "not known yet"
+    return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.0f} %"

@@ -69,7 +69,7 @@ def river_spec(record: "RiverRecord") -> dict[str, Any]:
 
 def _ends(record: "RiverRecord") -> list[tuple[str, str, list[float]]]:
     places = record.courses[0].places
-    return [("start", "ring", places[0].tolist()), ("now", "star", places[-1].tolist())]
+    return [("start", "ring", places[0].tolist()), ("now", "ring", places[-1].tolist())]
 
 
 def river_charts(record: "RiverRecord") -> dict[str, Any]:

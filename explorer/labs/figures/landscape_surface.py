@@ -118,6 +118,9 @@ def printed(record: "SurfaceRecord") -> str:
 
 
 def _error_words(record: "SurfaceRecord") -> str:
+    if record.frame.preview is not None:
+        few, whole = record.frame.preview
+        return f"preview, {few:,} of {whole:,} samples"
     error = record.levels[-1].error
     if not math.isfinite(error):
         return "first picture, error not known yet"

@@ -47,13 +47,13 @@ def _rows(record: "SurfaceRecord") -> dict[str, Any]:
         curve("along 2", "second", ends[1], up),
     ]
     scale = log_range([*along, *up]) if record.state.log else {}
-    bands = []
-    if math.isfinite(frame.error) and frame.error > 0:
-        low = float(min(v for v in (*along, *up) if math.isfinite(v)))
-        bands = [
-            _band(ends[0], along, frame.error, "state", low, bool(scale)),
-            _band(ends[1], up, frame.error, "second", low, bool(scale)),
-        ]
+    low = min((v for v in (*along, *up) if math.isfinite(v)), default=0.0)
+    floor = 0.5 * low if scale else -math.inf
+    faults = frame.loss.new_full(frame.loss.shape, frame.error) if frame.band is None else frame.band
+    bands = [
+        _band(ends[0], along, faults[middle].tolist(), "state", floor),
+        _band(ends[1], up, faults[:, middle].tolist(), "second", floor),
+    ]
     return {
         "id": "rows",
         "tab": PICTURE,
@@ -61,7 +61,7 @@ def _rows(record: "SurfaceRecord") -> dict[str, Any]:
         "subtitle": "two middle rows; faint: the error",
         "hint": "The loss along each direction with the other at the middle of the picture. Both cross at the centre.",
         "x": "coordinate",
-        "x_label": "from the middle, in lengths of the direction",
+        "x_label": "from the middle",
         "y_label": "",
         **scale,
         "lines": lines,
@@ -70,13 +70,17 @@ def _rows(record: "SurfaceRecord") -> dict[str, Any]:
     }
 
 
-def _band(x: list[float], y: list[float], error: float, role: str, low: float, log: bool) -> dict[str, Any]:
-    floor = 0.5 * low if log else -math.inf
-    known = [(a, b) for a, b in zip(x, y, strict=True) if math.isfinite(b)]
+def _band(x: list[float], y: list[float], faults: list[float], role: str, floor: float) -> dict[str, Any]:
+    """The estimated error about a line, or two standard errors of a preview."""
+    known = [
+        (at, value, fault)
+        for at, value, fault in zip(x, y, faults, strict=True)
+        if math.isfinite(value) and math.isfinite(fault) and fault > 0
+    ]
     return {
-        "x": [a for a, _ in known],
-        "lo": [max(floor, b - error) for _, b in known],
-        "hi": [b + error for _, b in known],
+        "x": [at for at, _, _ in known],
+        "lo": [max(floor, value - fault) for _, value, fault in known],
+        "hi": [value + fault for _, value, fault in known],
         "role": role,
     }
 
@@ -184,7 +188,7 @@ def _numbers(record: "SurfaceRecord") -> dict[str, Any]:
         fact("least shown", "On the picture.", {1: record.picture.low}),
         fact("most shown", "On the picture.", {1: record.picture.high}),
         fact("error", f"Estimated, in units of the loss. {ERROR_HINT}", {1: finite(frame.error)}),
-        fact("of the range", "The same over the range shown.", {1: percent(record.levels[-1].error)}),
+        fact("of the range", "The same over the range shown.", {1: _share(record)}),
         fact("losses evaluated", "On this plane so far, in all views of it.", {1: frame.evals}),
         fact("by", "One at a time, or many in one vmap, whichever was quicker.", {1: frame.by or "loop"}),
     ]
@@ -204,6 +208,10 @@ def _numbers(record: "SurfaceRecord") -> dict[str, Any]:
                 fact("explained", "Share of the path's squared distances that the plane holds.", {1: share})
             )
     return {"tab": PICTURE if way.tracks is None else PATH, "title": "This picture", "rows": rows}
+
+
+def _share(record: "SurfaceRecord") -> str:
+    return percent(record.levels[-1].error) if record.levels else "not known yet"
 
 
 def _layers(record: "SurfaceRecord") -> dict[str, Any]:

@@ -175,7 +175,7 @@ def _measured(record: "TrainingRecord", run: "Run", name: str) -> list[float]:
 
 def _sharp_at(record: "TrainingRecord", index: int, run: "Run") -> list[str]:
     pairs = zip(_measured(record, run, "sharpness"), _measured(record, run, "line"), strict=True)
-    return [f"{_word(a)}, {a / b:.2g} of it" if math.isfinite(a / b) else _word(a) for a, b in pairs]
+    return [f"{_word(a)} ({a / b:.2f})" if math.isfinite(a / b) else _word(a) for a, b in pairs]
 
 
 def _along_at(record: "TrainingRecord", index: int, run: "Run") -> list[str]:
@@ -195,7 +195,7 @@ TABLES: tuple[tuple[str, str, str, Any], ...] = (
     (LOSS, "Loss at this step", "Of the whole batch.", _of_track("loss")),
     (
         SHARP,
-        "Sharpness, share of the line",
+        "Sharpness (of the limit)",
         "The largest eigenvalue, over where it turns unstable.",
         _sharp_at,
     ),

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
 from explorer.labs.landscape.subject import Subject
 from explorer.labs.landscape.ways import Way
@@ -15,8 +14,8 @@ from explorer.models.problems import parts
 
 POINTS = 33
 """Points a side: levels of 5, 9, 17 and 33."""
-FINE = 121
-"""Points a side of what is drawn: the cubic between those that are known."""
+FINE = 129
+"""Points a side of what is drawn: the cubic between those that are known, which are among them."""
 TOLERANCE, LOG_TOLERANCE = 0.01, 0.005
 """Of the range shown; on a scale by ratio the dip at the centre needs a level more."""
 
@@ -70,6 +69,15 @@ def picture_of(frame: Landscape) -> Picture:
     return Picture(tuple(map(float, box)), np.ascontiguousarray(loss, dtype=np.float32), low, high)  # type: ignore[arg-type] # four
 
 
-def is_picture(frame: Landscape) -> bool:
-    """Whether a record has something to draw."""
-    return frame.level > 0 and bool(torch.isfinite(frame.loss).any() or frame.holes)
+def first_of(frames: Iterator[Landscape]) -> Landscape:
+    """The first picture of the whole batch."""
+    return next(frame for frame in frames if frame.level and frame.preview is None)
+
+
+def pictured(frames: Iterator[Landscape]) -> Iterator[tuple[Landscape, bool]]:
+    """Each record, and whether it has a picture that was not there before."""
+    shown: tuple[int, tuple[int, int] | None] = (0, None)
+    for frame in frames:
+        is_new = frame.level > 0 and (frame.level, frame.preview) != shown
+        shown = (frame.level, frame.preview) if is_new else shown
+        yield frame, is_new

@@ -19,7 +19,7 @@ def _in(*views: str) -> Any:
 
 
 def _level(values: Values) -> bool:
-    return menus.is_flow(values)
+    return values["view"] in (SURFACE, SPECTRUM) and menus.is_flow(values)
 
 
 def _rows(values: Values) -> bool:

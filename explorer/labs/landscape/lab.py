@@ -63,7 +63,8 @@ class LandscapeLab(AbstractLab[LandscapeState]):
         new = super().changed(state, name, value, shelf)
         start = self.initial()
         is_plain = (new.rows, new.pace) == (start.rows, start.pace)
-        if name == "view" and new.view == RIVER and is_plain and shelf.unfinished(room_key(new)) is None:
+        room = shelf.unfinished(room_key(new))
+        if name == "view" and new.view == RIVER and is_plain and (room is None or room.descent is None):
             return replace(new, rows=32, pace=2.0)
         return new
 

@@ -42,15 +42,15 @@ def _problem(state: LandscapeState, **more: object) -> str:
 def _surface(state: LandscapeState) -> list[str]:
     tolerance = 0.0 if state.full else LOG_TOLERANCE if state.log else TOLERANCE
     lines = [f"problem = {_problem(state)}", *_directions(state)]
-    wide, centre = f"{state.extent:g}", f"({state.x:g}, {state.y:g})"
+    wide, centre = _number(state.extent), _pair(state.x, state.y)
     if state.directions == PATH:
-        wide = f"{state.extent:g} * tracks.extent"
+        wide = f"{_number(state.extent)} * tracks.extent"
         centre = f"({_shifted(state.x, 'tracks', 0)}, {_shifted(state.y, 'tracks', 1)})"
     elif state.directions == EIGENVECTORS:
-        wide, centre = f"{0.1 * state.extent:g}", f"({0.1 * state.x:g}, {0.1 * state.y:g})"
+        wide, centre = _number(0.1 * state.extent), _pair(0.1 * state.x, 0.1 * state.y)
     elif state.directions not in (*RANDOM, GRADIENT):
-        wide, centre = f"{0.9 * state.extent:g}", f"({0.5 + 0.9 * state.x:g}, {0.9 * state.y:g})"
-    options = f"points={POINTS}, extent={wide}, centre={centre}, tolerance={tolerance:g}"
+        wide, centre = _number(0.9 * state.extent), _pair(0.5 + 0.9 * state.x, 0.9 * state.y)
+    options = f"points={POINTS}, extent={wide}, centre={centre}, tolerance={_number(tolerance)}"
     if state.directions in RANDOM:
         options = f"{state.directions!r}, seed={state.seed}, {options}"
     elif state.directions == EIGENVECTORS:
@@ -58,6 +58,14 @@ def _surface(state: LandscapeState) -> list[str]:
     else:
         options = f"directions, {options}"
     return [*lines, f"plane = ex.landscape(*problem, {options})", "ex.figure(plane)"]
+
+
+def _number(value: float) -> str:
+    return repr(float(f"{value:.12g}"))
+
+
+def _pair(x: float, y: float) -> str:
+    return f"({_number(x)}, {_number(y)})"
 
 
 def _shifted(offset: float, name: str, axis: int) -> str:

@@ -8,7 +8,15 @@ import torch
 from torch import Tensor
 
 from explorer.labs.figures.landscape_river import river_charts, river_footer, river_spec
-from explorer.labs.landscape.ground import LOG_TOLERANCE, TOLERANCE, Ground, Picture, picture_of
+from explorer.labs.landscape.ground import (
+    LOG_TOLERANCE,
+    TOLERANCE,
+    Ground,
+    Picture,
+    first_of,
+    picture_of,
+    pictured,
+)
 from explorer.labs.landscape.room import Room, room_of, shares_of
 from explorer.labs.landscape.state import LandscapeState
 from explorer.labs.landscape.subject import Subject, subject_of
@@ -86,7 +94,7 @@ def events(
         yield from trained(state, room, View(subject), stop)
     if not _flows(room, state):
         yield Moved({"train": False, "decay": False})
-        yield from empty(state, subject)
+        yield from empty(state, subject, room)
         return
     yield Status("running", "finding the river and its hills")
     try:
@@ -103,14 +111,13 @@ def events(
             if stop():
                 break
     yield Moved({"train": False, "decay": False})
-    ground, shown = _ground(record.descent, bed), 0
-    for frame in _frames(ground, bed, LOG_TOLERANCE if state.log else TOLERANCE):
-        if frame.level and frame.level != shown:
-            shown = frame.level
+    ground = _ground(record.descent, bed)
+    for frame, is_new in pictured(_frames(ground, bed, LOG_TOLERANCE if state.log else TOLERANCE)):
+        if is_new:
             record = replace(record, frame=frame, picture=_in_units(frame, bed))
             yield from drawn(record, f"river {id(room.descent)} {state.runner} {room.looks}")
         yield Status("running", "bringing the valley into focus")
-        if shown and stop() and not (state.train or state.decay):
+        if stop() and not (state.train or state.decay):
             break
     yield Charts(river_charts(record))
     yield Status("done", "done")
@@ -157,7 +164,7 @@ def _record(state: LandscapeState, subject: Subject, room: Room) -> tuple[RiverR
     assert descent is not None, "asked where there is a training"
     found, run = river(descent, state.runner, HILLS), descent.run(state.runner)
     bed = _bed(found, run)
-    frame = next(frame for frame in _frames(_ground(descent, bed), bed, TOLERANCE) if frame.level)
+    frame = first_of(_frames(_ground(descent, bed), bed, TOLERANCE))
     courses = (_course(run, bed), *_branches(room, state, bed))
     return RiverRecord(state, subject, descent, found, courses, frame, _in_units(frame, bed)), bed
 

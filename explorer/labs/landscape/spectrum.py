@@ -141,7 +141,7 @@ def drawn(record: SpectrumRecord) -> Iterator[Event]:
     states, residuals = np.full((m, k, 2), np.nan, np.float32), np.full((m, k, 1), np.nan, np.float32)
     for row, one in enumerate(record.seen):
         few = len(one.eigenvalues)
-        states[row, :, 0] = one.matvecs
+        states[row, :few, 0] = one.matvecs
         states[row, :few, 1] = one.eigenvalues.numpy()
         scale = one.eigenvalues.abs().clamp(min=1e-30)
         residuals[row, :few, 0] = (one.residuals / scale).clamp(min=1e-9).numpy()

@@ -10,7 +10,7 @@ import torch
 
 from explorer.labs.figures.landscape_surface import surface_footer, surface_spec
 from explorer.labs.figures.landscape_surface_charts import surface_charts
-from explorer.labs.landscape.ground import LOG_TOLERANCE, TOLERANCE, Picture, ground_of, picture_of
+from explorer.labs.landscape.ground import LOG_TOLERANCE, TOLERANCE, Picture, ground_of, picture_of, pictured
 from explorer.labs.landscape.state import LandscapeState
 from explorer.labs.landscape.subject import Subject, subject_of
 from explorer.labs.landscape.ways import Way, way_of
@@ -70,11 +70,13 @@ def events(
     record: SurfaceRecord | None = None
     levels: tuple[Level, ...] = ()
     is_stopped = False
-    for frame in ground.frames(way.extent * state.extent, centre, tolerance):  # type: ignore[arg-type] # two of them
-        if frame.level and (not levels or frame.level != levels[-1].nodes):
+    frames = ground.frames(way.extent * state.extent, centre, tolerance)  # type: ignore[arg-type] # two of them
+    for frame, is_new in pictured(frames):
+        if is_new:
             picture = picture_of(frame)
-            reach = picture.high - picture.low
-            levels = (*levels, Level(frame.level, frame.error / reach if reach else 0.0, frame.evals))
+            if frame.preview is None:
+                reach = picture.high - picture.low
+                levels = (*levels, Level(frame.level, frame.error / reach if reach else 0.0, frame.evals))
             record = SurfaceRecord(state, subject, way, frame, picture, levels, line)
             yield from drawn(record)
         if record is not None:

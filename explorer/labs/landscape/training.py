@@ -8,7 +8,15 @@ import torch
 
 from explorer.labs.figures.landscape_training import training_footer, training_spec
 from explorer.labs.figures.landscape_training_charts import training_charts
-from explorer.labs.landscape.ground import LOG_TOLERANCE, TOLERANCE, Ground, Picture, picture_of
+from explorer.labs.landscape.ground import (
+    LOG_TOLERANCE,
+    TOLERANCE,
+    Ground,
+    Picture,
+    first_of,
+    picture_of,
+    pictured,
+)
 from explorer.labs.landscape.room import Room, role_of, room_of, shares_of, slot_of
 from explorer.labs.landscape.state import LandscapeState
 from explorer.labs.landscape.subject import Subject, subject_of
@@ -90,10 +98,10 @@ def events(
         yield from trained(state, room, view, stop)
     yield Moved({"train": False})
     if room.descent is None or room.descent.step < LEAST:
-        yield from empty(state, subject)
+        yield from empty(state, subject, room)
         return
     record = yield from _rested(state, room.descent, view, lambda: stop() and not state.train)
-    yield Status(*_ended(room.descent, state))
+    yield Status(*_ended(room.descent))
     yield Done(record, training_footer(record))
 
 
@@ -110,17 +118,17 @@ def trained(state: LandscapeState, room: Room, view: View, stop: Callable[[], bo
             return
 
 
-def _ended(descent: Descent, state: LandscapeState) -> tuple[str, str]:
-    if descent.ended is None:
+def _ended(descent: Descent | None) -> tuple[str, str]:
+    if descent is None or descent.ended is None:
         return "done", "done"
     return descent.ended.kind, descent.ended.text
 
 
-def empty(state: LandscapeState, subject: Subject) -> Iterator[Event]:
-    """Before anything is trained: the start, on a random plane about it."""
+def empty(state: LandscapeState, subject: Subject, room: Room) -> Iterator[Event]:
+    """Before anything is trained: the start, on a random plane about it; and why there is no more, if that is known."""
     begun = subject.begun(state.seed)
     ground = Ground(Plane(*parts(begun), "filter", state.seed))
-    frame = next(frame for frame in ground.frames(1.0, (0.0, 0.0), TOLERANCE) if frame.level)
+    frame = first_of(ground.frames(1.0, (0.0, 0.0), TOLERANCE))
     record = TrainingRecord(state, subject, None, None, frame, picture_of(frame))
     yield Begin(training_spec(record))
     here = np.array([[[0.0, 0.0, frame.centre]]], np.float32)
@@ -128,7 +136,7 @@ def empty(state: LandscapeState, subject: Subject) -> Iterator[Event]:
     yield Block(Kind.STATE, 1, 0, 1, here)
     yield Block(Kind.HEAT, 1, 0, 1, record.picture.loss.reshape(1, -1, 1))  # type: ignore[union-attr] # just made
     yield Charts(training_charts(record))
-    yield Status("done", "done")
+    yield Status(*_ended(room.descent))
     yield Done(record, training_footer(record))
 
 
@@ -137,13 +145,13 @@ def _rested(
 ) -> Generator[Event, None, TrainingRecord]:
     """The plane in focus, with the true loss of every point beside the plane's own."""
     view.lay(descent, shadows=True)
-    shown = 0
-    for frame in view.frames(1.0, LOG_TOLERANCE if state.log else TOLERANCE):
-        if frame.level and frame.level != shown:
-            shown = frame.level
+    has_picture = False
+    for frame, is_new in pictured(view.frames(1.0, LOG_TOLERANCE if state.log else TOLERANCE)):
+        if is_new:
+            has_picture = True
             view.focus(frame)
             yield from drawn(view.record(state, descent), f"rested {id(descent)}")
-        if shown and stop():
+        if has_picture and stop():
             break
         yield Status("running", "bringing the plane into focus")
     return view.record(state, descent)

@@ -49,7 +49,7 @@ class Mark:
     label: str
     x: float
     y: float
-    shape: str = "star"
+    shape: str = "ring"
     role: str = "ink"
     hint: str = ""
 
