@@ -98,15 +98,15 @@ class Slider:
 
     def checked(self, name: str, value: object, values: Values) -> float | int:
         """The value as int or float, or a sentence with the bounds."""
-        kind = "a whole number" if self.whole else "a number"
-        wrong = ValueError(
-            f"`{name}` must be {kind} from {_said(self.lo)} to {_said(self.hi)}; got {str(value)[:40]!r}"
-        )
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise wrong
-        if not self.lo <= value <= self.hi or (self.whole and value != int(value)):
-            raise wrong
-        return int(value) if self.whole else float(value)
+        number: Any = value
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not is_number or not self.lo <= number <= self.hi or (self.whole and number != int(number)):
+            kind = "a whole number" if self.whole else "a number"
+            # Raised where it is made: kept in a variable it would keep its own frame, and a visitor's things in it.
+            raise ValueError(
+                f"`{name}` must be {kind} from {_said(self.lo)} to {_said(self.hi)}; got {str(value)[:40]!r}"
+            )
+        return int(number) if self.whole else float(number)
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ def test_the_curvature_lab_shows_what_the_scrub_lab_shows(opened, case):
     things, choices, words = SHOWN[case]
     view = opened("curvature", *things, **FEW, **choices)
     assert repr(view).startswith(f"Curvature({', '.join(words)}, ")
-    assert view.wait(60).status == "done", view.status
+    assert view.wait(150).status == "done", view.status
     assert view.run.states.shape == (9, 16, 2)
     assert len(view._feed.spec["panes"]) == len(words) - 1
 
@@ -148,7 +148,7 @@ def test_a_recorded_run_is_measured_and_has_controls(opened):
     assert repr(view) == "Curvature(none, recorded heun, 12 steps)"
     assert torch.equal(view.run.states, RUN.states) and view.state.coordinates == "ve"
     view.choose("coordinates", "own")
-    assert view.wait(60).status == "done" and view._rail is not None
+    assert view.wait(150).status == "done" and view._rail is not None
 
 
 def test_two_recorded_runs_are_measured_side_by_side(opened):
@@ -169,4 +169,4 @@ def test_an_own_target_is_put_down_again_with_all_that_stood_beside(opened):
     assert view.state.second == "exact"
     view.choose("target", "none")
     assert (view.state.target, view.state.second) == ("none", "none")
-    assert view.wait(60).status == "done"
+    assert view.wait(150).status == "done"
