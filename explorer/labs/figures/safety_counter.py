@@ -278,7 +278,7 @@ def squares_charts(record: "SquaresRecord") -> dict[str, Any]:
         "levels": [],
     }
     facts = (
-        ("radius", record.runs[0].text, lambda run: run.status),
+        ("radius", record.runs[0].text, lambda run: "none" if run.status == "not applicable" else run.status),
         ("last loss", "After the last step.", lambda run: run.loss[-1]),
     )
     rows = [_across(label, hint, [ask(run) for run in record.runs]) for label, hint, ask in facts]

@@ -26,7 +26,7 @@ from explorer.labs.menus import is_own
 from explorer.labs.safety.menus import BY_STAGE, ONE_NET, TRAIN_AT
 from explorer.labs.safety.plan import subject
 from explorer.labs.safety.state import SafetyState
-from explorer.labs.scene import Begin, Block, Charts, Done, Event, Kind, Status
+from explorer.labs.scene import Begin, Block, Charts, Done, Event, Kind, Launched, Status
 from explorer.labs.shelf import Shelf
 from explorer.maths.softmax.experiments import (
     OnsetTable,
@@ -40,6 +40,8 @@ from explorer.maths.softmax.experiments import (
 from explorer.models.classifiers import classifier
 from explorer.models.onsets import shipped_onsets
 
+MARK = 50
+"""The slots of large dots begin here."""
 SEEDS = 3
 """Of a direction that is drawn, where one net is looked at live."""
 
@@ -112,6 +114,9 @@ def _picture(record: OnsetRecord) -> Iterator[Event]:
         kinds = rows_of(table, stage)
         rows = [(k + 0.5) * HEIGHT for k in range(len(kinds))]
         dots = np.array([[[math.log10(r), y] for y in rows] for r in table.r], dtype=np.float32)
+        yield Launched(MARK + slot, slot - 1)  # the same places again, as large dots
+        yield Block(Kind.TICKS, MARK + slot, 0, count, shares)
+        yield Block(Kind.STATE, MARK + slot, 0, count, dots)
         heat = np.array(
             [table.share(stage, kind, record.state.criterion) for kind in kinds], dtype=np.float32
         )
@@ -153,7 +158,11 @@ def _maps(record: TemperatureRecord) -> Iterator[Event]:
             rows[k] = _row(curve, by_rho, middle)
         marks = [_onset(curve, k, by_rho, middle) for k, curve in enumerate(curves)]
         yield Block(Kind.TICKS, slot, 0, 1, np.zeros((1, 1, 1), np.float32))
-        yield Block(Kind.STATE, slot, 0, 1, np.array([marks], dtype=np.float32))
+        dots = np.array([marks], dtype=np.float32)
+        yield Block(Kind.STATE, slot, 0, 1, dots)
+        yield Launched(MARK + slot, slot - 1)
+        yield Block(Kind.TICKS, MARK + slot, 0, 1, np.zeros((1, 1, 1), np.float32))
+        yield Block(Kind.STATE, MARK + slot, 0, 1, dots)
         yield Block(Kind.HEAT, slot, 0, 1, rows.repeat(FINE, axis=0).reshape(1, -1, 1))
 
 

@@ -91,11 +91,10 @@ class SafetyState:
     batch: Annotated[
         int,
         Slider(
-            "Batch",
+            "Batch size",
             16,
             1257,
             log=True,
-            unit="samples",
             group="step",
             hint="training samples that the loss is the mean of; the largest r among them is the batch's",
             shown=_in(STEP, SAMPLES),
@@ -104,11 +103,11 @@ class SafetyState:
     rank: Annotated[
         int,
         Slider(
-            "Sample, by radius",
+            "Sample rank",
             0,
             99,
             group="step",
-            hint="whose step-plane is drawn: 0 has the smallest radius and binds the batch",
+            hint="by radius, whose step-plane is drawn: 0 has the smallest and binds the batch",
             shown=_in(STEP),
         ),
     ] = 0
@@ -131,7 +130,7 @@ class SafetyState:
     spread: Annotated[
         float,
         Slider(
-            "Spread of the slopes",
+            "Slope spread",
             0.5,
             10.0,
             0.1,
