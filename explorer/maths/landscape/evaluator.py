@@ -4,13 +4,14 @@ vmap wins only where a forward pass is so small that calling it is what costs (b
 six times); above that it is slower. So both are timed once, on the first places that are asked for anyway.
 """
 
-import time
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
 
 from explorer.maths.landscape.directions import Directions
 from explorer.maths.landscape.flat import FlatLoss
+from explorer.maths.landscape.glance import Glance
 
 SMALL = 5e-4
 """Seconds of one loss above which vmap has nothing to win on a CPU."""
@@ -25,16 +26,39 @@ Place = tuple[float, ...]
 class Evaluator:
     """Mean losses at coordinates of ``directions``; ``by`` is ``"loop"`` or ``"vmap"``, ``note`` what went otherwise.
 
-    ``centre`` is the loss at the module's own parameters, ``seconds`` what one loss costs in the loop.
+    ``centre`` is the loss at the module's own parameters, ``origin_loss`` at the origin of the directions: NaN until
+    ``settle``, where that takes long enough for a ``glance`` at few samples to come first. ``seconds`` is what one loss
+    costs in the loop.
+
+    Raises:
+        ValueError: for a loss that is random, changes the module, or is no scalar or row of samples.
     """
 
     def __init__(self, flat: FlatLoss, directions: Directions):
         self.flat, self.directions = flat, directions
         self.by, self.note, self.chunk = "", "", 1
-        self.centre = flat.check()
-        begun = time.perf_counter()
-        self.origin_loss = self._one((0.0,) * len(directions.vectors))
-        self.seconds = time.perf_counter() - begun
+        self.glance = Glance(flat, directions)
+        self.centre = self.origin_loss = math.nan
+        self.seconds, self._is_settled = self.glance.seconds, False
+        if not self.glance.total:
+            self.settle()
+
+    def settle(self) -> bool:
+        """Ask for the losses at the module's own parameters and at the origin; False when they are known."""
+        if self._is_settled:
+            return False
+        self._is_settled = True
+        self.centre = self.flat.check() if not self.glance.total else self.flat.value(self.flat.start)
+        is_there = self.directions.origin is self.flat.start or torch.equal(
+            self.directions.origin, self.flat.start
+        )
+        if is_there and self.glance.total:
+            self.origin_loss = self.centre
+            return True
+        begun = self.flat.clock()
+        self.origin_loss = self._one((0.0,) * len(self.directions.vectors))
+        self.seconds = self.flat.clock() - begun
+        return True
 
     def values(self, places: Sequence[Place]) -> Iterator[list[float]]:
         """The losses at ``places``, in order, as many at a time as are made at a time."""
@@ -74,14 +98,14 @@ class Evaluator:
         some = places[: self.chunk]
         try:
             self._many(some)  # the first call of a kind pays for what the next ones find ready
-            begun = time.perf_counter()
+            begun = self.flat.clock()
             together = self._many(some)
-            each = (time.perf_counter() - begun) / len(together)
+            each = (self.flat.clock() - begun) / len(together)
         except (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError):
             return  # a module that cannot be batched over its parameters: train-mode BatchNorm, recurrences, .item()
-        begun = time.perf_counter()
+        begun = self.flat.clock()
         alone = self._one(some[0])
-        alone_again = time.perf_counter() - begun
+        alone_again = self.flat.clock() - begun
         close = abs(together[0] - alone) <= 1e-4 * abs(alone) or together[0] == alone
         if close and each < alone_again:
             self.by = "vmap"

@@ -4,28 +4,20 @@ The copy's parameters are views of one buffer, so that moving the network is one
 given is never touched: neither its parameters, buffers, mode and gradients, nor anybody's random state.
 """
 
-import copy
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from explorer.maths.landscape.parts import copied, parts_of
+
 Loss = Callable[[Any, Any], Any]
 """``loss(module, batch)``: a scalar, or one value per sample, whose mean is meant."""
-
-
-class Part(NamedTuple):
-    """Where one parameter lies in the vector; ``tied`` holds every parameter that shares those numbers."""
-
-    name: str
-    shape: torch.Size
-    begin: int
-    end: int
-    tied: list[tuple[str, nn.Parameter]]
 
 
 class FlatLoss:
@@ -39,8 +31,8 @@ class FlatLoss:
 
     def __init__(self, loss: Loss, module: nn.Module, batch: Any):
         self.loss, self.batch = loss, batch
-        self.module = _copied(module)
-        self.parts = _parts(module, self.module)
+        self.module = copied(module)
+        self.parts = parts_of(module, self.module)
         self.start = self.flatten(self.module)
         self.place = self.start.clone()
         for part in self.parts:
@@ -102,15 +94,19 @@ class FlatLoss:
         if point is not None:
             self.place.copy_(point)
         with global_randomness_kept(self.place):
-            return self._mean()
+            return float(self._said().mean())
 
     def values(self, points: Tensor) -> Tensor:
         """The mean losses [c] at ``points`` [c, P], all in one vmap; whatever torch cannot batch raises."""
+        return self.answers(points).reshape(len(points), -1).mean(1)
+
+    def answers(self, points: Tensor) -> Tensor:
+        """What the loss says [c] or [c, n], before its mean, at ``points`` [c, P]; see ``values``."""
 
         def one(point: Tensor) -> Tensor:
             pieces = self.split(point)
             named = {f"module.{name}": pieces[part.name] for part in self.parts for name, _ in part.tied}
-            return _checked(torch.func.functional_call(self._asked, named, (self.batch,))).mean()
+            return _checked(torch.func.functional_call(self._asked, named, (self.batch,)))
 
         try:
             with global_randomness_kept(self.place), torch.no_grad():
@@ -154,15 +150,37 @@ class FlatLoss:
         """The copy's parameters, in the vector's order."""
         return [parameter for part in self.parts for _, parameter in part.tied]
 
+    def answer(self) -> Tensor:
+        """What the loss says [] or [n] where the copy stands, before its mean, float64 on the CPU."""
+        with global_randomness_kept(self.place):
+            return self._said()
+
+    @contextmanager
+    def asked_of(self, batch: Any) -> Iterator[None]:
+        """Within, the loss is that of another batch."""
+        self.batch, before = batch, self.batch
+        try:
+            yield
+        finally:
+            self.batch = before
+
     def check(self) -> float:
-        """The mean loss at ``start``, once it is known to be sound: of a right shape, the same twice, harmless.
+        """The mean loss at ``start``, once it is known to be sound: see ``twice``."""
+        return float(self.twice()[0].mean())
+
+    def twice(self) -> tuple[Tensor, float]:
+        """What the loss says [] or [n] at ``start``, and the seconds of asking it, once it is known to be sound.
 
         Raises:
             ValueError: for a loss that is random, changes the module, or is no scalar or row of samples.
         """
         self.place.copy_(self.start)
         with global_randomness_kept(self.place):  # around both, so that what is random differs
-            first, again = self._mean(), self._mean()
+            first = float(self._said().mean())
+            begun = self.clock()
+            answer = self._said()
+            seconds = self.clock() - begun
+        again = float(answer.mean())
         if not torch.equal(self.place, self.start) and bool(torch.isfinite(self.start).all()):
             raise ValueError(_MOVED)
         loose = torch.finfo(self.start.dtype).eps ** 0.75 * max(abs(first), abs(again))
@@ -171,12 +189,16 @@ class FlatLoss:
                 f"`loss` must give the same number twice; got {first:.6g} and {again:.6g}; "
                 "put dropout into eval mode and freeze the noise in the batch"
             )
-        return again
+        return answer, seconds
 
-    def _mean(self) -> float:
+    def clock(self) -> float:
+        """Seconds of this thread's work: what a wait would be on a machine that has nothing else to do."""
+        return time.perf_counter() if self.start.is_cuda else time.thread_time()
+
+    def _said(self) -> Tensor:
         answer = self._answered()
         self._leave_as_found()
-        return float(answer.detach().double().mean())
+        return answer.detach().double().cpu()
 
     def _answered(self) -> Tensor:
         if not self._graph:
@@ -252,35 +274,3 @@ def _checked(answer: Any) -> Tensor:
             f"`loss` must give a scalar tensor or one value per sample [n]; got {shape}; take its mean over the rest"
         )
     return answer
-
-
-def _copied(module: nn.Module) -> nn.Module:
-    try:
-        return copy.deepcopy(module)
-    except RuntimeError as error:
-        raise ValueError(
-            f"`module` must be one that can be copied; {type(module).__name__} holds tensors with a graph; "
-            "detach what it keeps, and use torch.nn.utils.parametrizations"
-        ) from error
-
-
-def _parts(module: nn.Module, twin: nn.Module) -> list[Part]:
-    groups: dict[object, list[tuple[str, nn.Parameter]]] = {}
-    for name, parameter in module.named_parameters():
-        if parameter.requires_grad and parameter.numel():
-            # Asked of the original: a copy no longer shares memory between parameters.
-            same = (parameter.data_ptr(), parameter.shape, parameter.stride())
-            groups.setdefault(same, []).append((name, twin.get_parameter(name)))
-    kinds = {(str(tied[0][1].dtype), str(tied[0][1].device)) for tied in groups.values()}
-    if len(kinds) != 1:
-        got = ", ".join(f"{dtype} on {device}" for dtype, device in sorted(kinds)) or "none"
-        raise ValueError(
-            f"`module` must have trainable parameters of one type on one device; got {got}; "
-            "move it as a whole, or set requires_grad where it is wanted"
-        )
-    parts, begin = [], 0
-    for tied in groups.values():
-        name, parameter = tied[0]
-        parts.append(Part(name, parameter.shape, begin, begin + parameter.numel(), tied))
-        begin += parameter.numel()
-    return parts

@@ -11,70 +11,24 @@ Source: Li et al. 2018, arXiv:1712.09913 (what is drawn); Bungartz and Griebel 2
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from explorer.maths.landscape.directions import Directions, chosen
+from explorer.maths.landscape.directions import chosen
 from explorer.maths.landscape.evaluator import Evaluator, Place
 from explorer.maths.landscape.flat import FlatLoss, Loss
+from explorer.maths.landscape.glance import BUDGET, SOON, Few
+from explorer.maths.landscape.picture import Landscape
 from explorer.maths.landscape.surface import Floats, lattice, predicted, spread, surplus
 
 TOLERANCE = 0.01
 """Of the range shown: at so small a surplus the error itself is within one step of a colour scale of 256."""
 FIRST = 4
 """Steps across the first level: five nodes, the fewest that a cubic has something to say about."""
-
-
-@dataclass(frozen=True, eq=False)
-class Landscape:
-    """The loss on a plane (or line) of parameters, float64 on the CPU.
-
-    ``axes`` holds the coordinates [points] along each direction, in units of that direction; ``loss`` is
-    [points, points] with ``loss[j, i]`` at ``(x[i], y[j])``, or [points] on a line. ``error`` is the estimate of the
-    greatest error of ``loss``, in its units: 0 when every point was evaluated, NaN while there is nothing to compare.
-
-    ``nodes`` and ``values`` are the coordinates and losses that were evaluated for this level, laid out likewise;
-    ``level`` nodes a side (0 before the first picture), ``progress`` of the next level, 0 to 1. ``centre`` is the loss
-    at the module's own parameters; ``holes`` counts nodes whose loss is not finite (NaN in ``loss`` around them);
-    ``evals`` losses evaluated for this plane so far. ``ended`` says that this is the last one.
-    """
-
-    axes: tuple[Tensor, ...]
-    loss: Tensor
-    error: float
-    nodes: tuple[Tensor, ...]
-    values: Tensor
-    level: int
-    progress: float
-    centre: float
-    holes: int
-    evals: int
-    directions: Directions
-    seed: int
-    by: str
-    dtype: str
-    note: str = ""
-    ended: bool = False
-
-    @property
-    def x(self) -> Tensor:
-        """Coordinates [points] along the first direction."""
-        return self.axes[0]
-
-    @property
-    def y(self) -> Tensor:
-        """Coordinates [points] along the second direction.
-
-        Raises:
-            ValueError: on a line, which has none.
-        """
-        if len(self.axes) < 2:
-            raise ValueError("a line has no `y`; ask for a plane with two directions")
-        return self.axes[1]
 
 
 def landscape(
@@ -137,7 +91,7 @@ class Plane:
         self.flat, self.seed = FlatLoss(loss, module, batch), seed
         self.directions = chosen(self.flat, directions, seed)
         self.evaluator = Evaluator(self.flat, self.directions)
-        self.known: dict[Place, float] = {(0.0,) * self.dims: self.evaluator.origin_loss}
+        self.known: dict[Place, float] = {}
         self._unit = 0.0
 
     @property
@@ -165,8 +119,11 @@ class Plane:
             full = tolerance == 0.0 or max(len(axis) for axis in nodes) >= points
             last = before is not None and full
             nodes = axes if last else nodes
+            if before is None:
+                for frame in self._glances(axes, nodes):
+                    yield frame
             for progress in self._evaluated(nodes):
-                yield replace(frame, progress=progress, evals=len(self.known), by=self.evaluator.by)
+                yield self._passed(frame, progress)
             frame = self._picture(axes, nodes, before, last)
             if tolerance > 0.0 and frame.error <= tolerance * spread(frame.loss.numpy()):
                 last = True
@@ -175,14 +132,55 @@ class Plane:
                 return
             before, spacing = (nodes, self._at(nodes)), spacing / 2.0
 
+    def _passed(self, frame: Landscape, progress: float) -> Landscape:
+        evaluator = self.evaluator
+        return replace(
+            frame, progress=progress, evals=len(self.known), by=evaluator.by, centre=evaluator.centre
+        )
+
+    def _glances(self, axes: list[Floats], nodes: list[Floats]) -> Iterator[Landscape]:
+        """Pictures of a few samples, where those of all are dear: each of more samples than the one before."""
+        glance, wanted = self.evaluator.glance, len(self._wanted(nodes))
+        if not glance.total or wanted * self.evaluator.seconds < SOON * BUDGET:
+            return
+        places, frame = list(itertools.product(*(axis.tolist() for axis in nodes))), self._empty(axes)
+        for rows in glance.sizes():
+            looks: list[Few] = []
+            for few in glance.looks(places, rows):
+                looks.append(few)
+                yield replace(frame, progress=sum(len(look.means) for look in looks) / len(places))
+            frame = self._glanced(axes, nodes, looks)
+            yield frame
+
+    def _glanced(self, axes: list[Floats], nodes: list[Floats], looks: list[Few]) -> Landscape:
+        shape, rows = [len(axis) for axis in nodes], looks[0].rows
+        means = torch.cat([look.means for look in looks]).reshape(shape).numpy()
+        band = predicted(torch.cat([look.band for look in looks]).reshape(shape).numpy(), nodes, axes)
+        picture = self._drawn(axes, nodes, means, predicted(means, nodes, axes), math.nan)
+        glance, here = self.evaluator.glance, (0.0,) * self.dims
+        total, places = glance.total, itertools.product(*(axis.tolist() for axis in nodes))
+        return replace(
+            picture,
+            centre=dict(zip(places, means.flat, strict=True)).get(here, glance.centre),
+            preview=(rows, total),
+            band=torch.from_numpy(band.T.copy()),
+            note=f"preview, {rows:,} of {total:,} samples; up to ± {np.nanmax(band):.3g} (two standard errors)"
+            if np.isfinite(band).any()
+            else f"preview, {rows:,} of {total:,} samples",
+        )
+
+    def _wanted(self, nodes: list[Floats]) -> list[Place]:
+        """What is not known of a grid."""
+        places = itertools.product(*(axis.tolist() for axis in nodes))
+        return [place for place in places if place not in self.known]
+
     def _evaluated(self, nodes: list[Floats]) -> Iterator[float]:
         """Evaluate what is not known of a grid, saying how much of it is done."""
-        wanted = [
-            place
-            for place in itertools.product(*(axis.tolist() for axis in nodes))
-            if place not in self.known
-        ]
-        done = 0
+        is_first = self.evaluator.settle()
+        self.known[(0.0,) * self.dims] = self.evaluator.origin_loss
+        wanted, done = self._wanted(nodes), 0
+        if is_first:
+            yield 1 / (len(wanted) + 1)
         for made in self.evaluator.values(wanted):
             self.known.update(zip(wanted[done : done + len(made)], made, strict=True))
             done += len(made)
@@ -201,16 +199,19 @@ class Plane:
         else:
             shown = predicted(values, nodes, axes)
             error = math.nan if before is None else surplus(values, predicted(before[1], before[0], nodes))
-        frame = self._empty(axes)
+        return replace(self._drawn(axes, nodes, values, shown, error), note=self._note(values))
+
+    def _drawn(
+        self, axes: list[Floats], nodes: list[Floats], values: Floats, shown: Floats, error: float
+    ) -> Landscape:
         return replace(
-            frame,
+            self._empty(axes),
             loss=torch.from_numpy(shown.T.copy()),
             error=error,
             nodes=tuple(torch.from_numpy(axis) for axis in nodes),
             values=torch.from_numpy(values.T.copy()),
             level=max(len(axis) for axis in nodes),
             holes=int((~np.isfinite(values)).sum()),
-            note=self._note(values),
         )
 
     def _note(self, values: Floats) -> str:
