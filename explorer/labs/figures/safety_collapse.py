@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from explorer.labs.figures.safety_counter import PLAIN, ROLES
+from explorer.labs.figures.safety_counter import PLAIN
 from explorer.labs.figures.safety_plane import curve, fact
 from explorer.labs.figures.safety_training import ABSORBED_HINT, steps_cursor
 from explorer.maths.softmax.experiments import CollapseFrame, lost_margin
@@ -11,6 +11,8 @@ from explorer.maths.softmax.experiments.collapse import TYPES
 if TYPE_CHECKING:
     from explorer.labs.safety.counter import CollapseRecord
 
+ROLES = ("launched", "second", "third", "state")
+"""As on the chips."""
 LOOK = 10
 """Steps between two looks at softmax collapse."""
 CASES = {

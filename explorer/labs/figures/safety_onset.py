@@ -95,7 +95,7 @@ def _pane(record: "OnsetRecord", slot: int, stage: str) -> dict[str, Any]:
         "axes": ["log10 r", None],
         "show_axes": True,
         "shapes": [wall, *marks],
-        "words": {ROLES.get(stage, "state"): "", "launched": "this size"},
+        "words": {ROLES.get(stage, "state"): "this size"},
         "curves": False,
     }
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from explorer.labs.safety.samples import Fragile, SamplesRecord
 
 BINS = 36
-COLUMNS = 6
+COLUMNS = 8
 
 
 def samples_spec(record: "SamplesRecord") -> dict[str, Any]:
@@ -68,7 +68,7 @@ def samples_spec(record: "SamplesRecord") -> dict[str, Any]:
 
 
 def _caption(each: "Fragile") -> str:
-    return f"{each.top} → {each.second}   at {each.exact:.2g} r\nδ {each.margin:.2g}   Δ {each.speed:.2g}"
+    return f"{each.top} → {each.second} · {each.exact:.2g} r\nδ {each.margin:.2g}   Δ {each.speed:.2g}"
 
 
 def samples_charts(record: "SamplesRecord") -> dict[str, Any]:
@@ -100,7 +100,7 @@ def _histogram(record: "SamplesRecord") -> dict[str, Any]:
     return {
         "id": "radii",
         "title": "Radii of the samples",
-        "subtitle": "in r; green: lower bound π/Δ, violet: certified",
+        "subtitle": "green: π/Δ, violet: certified",
         "hint": f"{BOUND_HINT} {CERTIFIED_HINT}",
         "x": "radius",
         "x_label": "radius, in r",
@@ -135,7 +135,7 @@ def _ranks(record: "SamplesRecord") -> dict[str, Any]:
     return {
         "id": "ranks",
         "title": "r by rank",
-        "subtitle": "largest first; a steep start is an outlier that binds all",
+        "subtitle": "a steep start: an outlier binds all",
         "hint": PROVED,
         "x": "rank",
         "x_label": "rank",

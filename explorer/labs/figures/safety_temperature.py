@@ -83,6 +83,7 @@ def _pane(record: "TemperatureRecord", slot: int, label: str, axis: str) -> dict
         "note": f"spread {spread:.3f} decades" if math.isfinite(spread) else "",
         "run": slot,
         "role": "launched",
+        "words": {"launched": "loss doubles"},
         "axes": [axis, None],
         "show_axes": True,
         "shapes": [*wall, *marks],

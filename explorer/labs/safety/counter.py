@@ -153,10 +153,10 @@ def _collapse(state: SafetyState, stop: Callable[[], bool]) -> Iterator[Event]:
             k = len(frames[name])
             frames[name] = (*frames[name], frame)
             dot = np.array([[collapsing.place_of(frame)]], dtype=np.float32)
+            # The charts first, so that the newest frame has its numbers.
+            yield Charts(collapsing.collapse_charts(CollapseRecord(state, frames), STEPS))
             yield Block(Kind.TICKS, slot, k, total, np.full((1, 1, 1), 1.0 - frame.step / STEPS, np.float32))
             yield Block(Kind.STATE, slot, k, total, dot)
-            if k % 5 == 0 or frame.ended:
-                yield Charts(collapsing.collapse_charts(CollapseRecord(state, frames), STEPS))
             yield Status("running", f"{collapsing.LABELS[name]}, step {frame.step:,}", slot - 1, len(frames))
             if is_stopped := stop():
                 break

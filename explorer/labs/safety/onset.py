@@ -114,9 +114,6 @@ def _picture(record: OnsetRecord) -> Iterator[Event]:
         kinds = rows_of(table, stage)
         rows = [(k + 0.5) * HEIGHT for k in range(len(kinds))]
         dots = np.array([[[math.log10(r), y] for y in rows] for r in table.r], dtype=np.float32)
-        yield Launched(MARK + slot, slot - 1)  # the same places again, as large dots
-        yield Block(Kind.TICKS, MARK + slot, 0, count, shares)
-        yield Block(Kind.STATE, MARK + slot, 0, count, dots)
         heat = np.array(
             [table.share(stage, kind, record.state.criterion) for kind in kinds], dtype=np.float32
         )
@@ -160,7 +157,7 @@ def _maps(record: TemperatureRecord) -> Iterator[Event]:
         yield Block(Kind.TICKS, slot, 0, 1, np.zeros((1, 1, 1), np.float32))
         dots = np.array([marks], dtype=np.float32)
         yield Block(Kind.STATE, slot, 0, 1, dots)
-        yield Launched(MARK + slot, slot - 1)
+        yield Launched(MARK + slot, slot - 1)  # the same places again, as large dots
         yield Block(Kind.TICKS, MARK + slot, 0, 1, np.zeros((1, 1, 1), np.float32))
         yield Block(Kind.STATE, MARK + slot, 0, 1, dots)
         yield Block(Kind.HEAT, slot, 0, 1, rows.repeat(FINE, axis=0).reshape(1, -1, 1))
