@@ -31,6 +31,10 @@ DASHBOARD = {
     "students_any_step": (1440, 900, "light", "?v=1&lab=students&view=any_step"),
     "students_divergences": (1440, 900, "light", "?v=1&lab=students&view=divergences"),
     "students_small": (1024, 700, "dark", "?v=1&lab=students&calls=4"),
+    "safety": (1440, 900, "light", "?v=1&lab=safety"),
+    "safety_samples": (1440, 900, "light", "?v=1&lab=safety&view=samples"),
+    "safety_onset": (1440, 900, "dark", "?v=1&lab=safety&view=onset"),
+    "safety_small": (1024, 700, "dark", "?v=1&lab=safety&stage=early"),
 }
 """Name -> width, height, colour scheme, query."""
 TABS = {"curvature_solvers": "Solvers", "curvature_small": "Gradient?", "students_small": "In parts"}
@@ -39,6 +43,7 @@ NOTEBOOKS = {
     "notebook": "01_scrub.ipynb",
     "notebook_curvature": "02_curvature.ipynb",
     "notebook_students": "03_students.ipynb",
+    "notebook_safety": "05_step_safety.ipynb",
 }
 """Name -> the notebook whose top is shown."""
 WHOLE = re.compile("· (no )?seed")

@@ -80,7 +80,7 @@ def _loss(record: "StepRecord") -> dict[str, Any]:
         "id": "loss",
         "tab": LOSS,
         "title": "Loss along the step",
-        "subtitle": "mean of the batch, nats; thin: Taylor orders",
+        "subtitle": "nats; thin: Taylor orders",
         "caption": _loss_words(record),
         "hint": PROVED,
         "x": "share",
@@ -117,7 +117,7 @@ def _accuracy(record: "StepRecord") -> dict[str, Any]:
     return {
         "id": "accuracy",
         "tab": LOSS,
-        "title": "Accuracy, and answers that change",
+        "title": "Accuracy and changed answers",
         "subtitle": "of samples not trained on; of the batch",
         "hint": "An answer of linear logits can change only where the margin is at most π r of its sample.",
         "x": "share",

@@ -46,9 +46,11 @@ def _criterion(values: Any) -> bool:
 
 
 def _seed(values: Any) -> bool:
-    return values["view"] in (STEP, GHOSTS, SAMPLES, TRAINING, ONSET) or (
-        values["view"] == COUNTER and values["example"] == COLLAPSE
-    )
+    if values["view"] == ONSET:
+        return values["question"] != BY_STAGE
+    if values["view"] == COUNTER:
+        return values["example"] == COLLAPSE
+    return values["view"] != ARENA
 
 
 @dataclass(frozen=True)
