@@ -20,6 +20,7 @@ TOKEN = secrets.token_hex(16)
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 NOTEBOOK, BENDS = NOTEBOOKS / "01_scrub.ipynb", NOTEBOOKS / "02_curvature.ipynb"
 STUDENTS = NOTEBOOKS / "03_students.ipynb"
+LANDSCAPE = NOTEBOOKS / "04_landscape.ipynb"
 SAFETY = NOTEBOOKS / "05_step_safety.ipynb"
 FLAGS = (
     "--no-browser",
@@ -77,7 +78,7 @@ def lab(tmp_path_factory):
     """A JupyterLab over a copy of the notebook, with folders of its own; gives its address and what it looked up."""
     home = tmp_path_factory.mktemp("lab")
     (home / "work").mkdir()
-    for file in (NOTEBOOK, BENDS, STUDENTS, SAFETY):
+    for file in (NOTEBOOK, BENDS, STUDENTS, LANDSCAPE, SAFETY):
         shutil.copy(file, home / "work")
     (home / "watch").mkdir()
     (home / "watch" / "sitecustomize.py").write_text(WATCH)
@@ -359,6 +360,23 @@ def test_the_students_notebook_runs_and_answers_the_hand(browser, lab, request):
         page.get_by_role("slider", name="sampler time").first.press("End")
         still(page)
         assert page.locator(".exs").first.locator(".exs-title").count() == 4
+        assert page.locator(".js-plotly-plot, .jp-RenderedPlotly").count() >= 1
+
+
+def test_the_landscape_notebook_runs_and_answers_the_hand(browser, lab, request):
+    with visited(browser, lab, request, LANDSCAPE, 1) as page:
+        outputs = [text.split() for text in page.locator(STDOUT).all_inner_texts()]
+        cells = json.loads(LANDSCAPE.read_text())["cells"]
+        kept = ["".join(out["text"]) for cell in cells for out in cell.get("outputs", ())]
+        assert kept and all(text.split() in outputs for text in kept)
+        assert page.locator(FAULTS).count() == 0
+        before = page.evaluate(PIXELS, 0)
+        page.get_by_role("radio", name="surface").first.check()
+        still(page)
+        assert page.evaluate(PIXELS, 0) != before
+        run = run_of(page)
+        page.locator(".ex-rail select").nth(3).select_option(label="Gradient and next steps")
+        await_new_run(page, run)
         assert page.locator(".js-plotly-plot, .jp-RenderedPlotly").count() >= 1
 
 

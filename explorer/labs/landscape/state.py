@@ -27,7 +27,7 @@ class LandscapeState:
     schedule: Annotated[str, knobs.SCHEDULE] = "constant"
     pace: Annotated[float, knobs.PACE] = 1.0
     steps: Annotated[int, knobs.STEPS] = 300
-    looks: Annotated[int, knobs.LOOKS] = 20
+    looks: Annotated[int, knobs.LOOKS] = 16
     runner: Annotated[str, knobs.RUNNER] = "momentum"
     train: Annotated[bool, knobs.TRAIN] = False
     decay_from: Annotated[float, knobs.DECAY_FROM] = 0.6
