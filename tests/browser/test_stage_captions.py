@@ -69,9 +69,11 @@ def test_words_never_reach_the_next_picture(bench):
     page = bench()
     written = shown(page, ["a word that is much longer than its picture is wide\nr 0.012"] * 24, 24, 12)
     assert len(written) == 48 and all(text.endswith("…") for text, *_ in written[::2])
-    first = written[:24:2]
-    for (_, x, _, width), (_, onward, _, wide) in pairwise(first):
-        assert x + width / 2 < onward - wide / 2
+    beside = 0
+    for (_, x, top, width), (_, onward, level, wide) in pairwise(written[::2]):
+        beside += level == top
+        assert level > top or x + width / 2 < onward - wide / 2
+    assert beside > 12, "several stand in a row"
 
 
 def test_a_single_grid_offers_no_layer_of_clean_predictions(bench):
@@ -82,3 +84,14 @@ def test_a_single_grid_offers_no_layer_of_clean_predictions(bench):
     shown(page, None, single=False)
     assert page.locator(".exs-chip").all_inner_texts() == ["clean"]
     assert {text for text, *_ in page.evaluate("written")} == {"state x_t", "clean prediction"}
+
+
+def test_a_small_pane_shows_fewer_pictures_with_their_words_whole_and_says_so(bench):
+    page = bench()
+    page.set_viewport_size({"width": 640, "height": 420})
+    words = "9 → 3 · 1.3 r\nδ 1.7"
+    written = shown(page, [words] * 96, 96, 6)
+    assert 0 < len(written) < 192 and not any(text.endswith("…") for text, *_ in written)
+    tops = sorted({top for _, _, top, _ in written[::2]})
+    assert min(b - a for a, b in pairwise(tops)) >= 4 * 4 + 2 * 14, "a picture's pixel is four wide at least"
+    assert f"{len(written) // 2} of 96 shown" in page.locator(".exs-fact").inner_text()

@@ -45,6 +45,8 @@ class Captions {
     const { stage, run, frame, outside, index } = this.pane;
     const facts = [];
     if (stage.panes.length > 1 && run && !stage.spec.still && stage.gauge.steps) facts.push(`step ${frame} of ${run.total - 1}`);
+    const { layout } = this.pane.images;
+    if (run && run.layers.images && layout && layout.shown < run.layers.images.n) facts.push(`${layout.shown} of ${run.layers.images.n} shown`);
     if (outside) facts.push(`${outside} outside`);
     if (stage.spec.note && index === 0) facts.push(stage.spec.note);
     if (stage.layers.has("field") && run && run.layers.field && run.scale) facts.push(`longest arrow: speed ${figure(run.scale)}`);

@@ -4,6 +4,7 @@ const GRID_LABEL = 22;
 const GRID_SPACE = 28;
 const CAPTION_LINE = 14;
 const CAPTION_GAP = 12; // between pictures that have words
+const LEAST_SCALE = 4; // CSS pixels of a picture's pixel, under which a picture with words is not shown
 
 class ImageGrids {
   constructor(pane) {
@@ -20,10 +21,10 @@ class ImageGrids {
   arrange(run, images, withClean) {
     const { width, height, dpr } = this.pane;
     const layer = run.layers.images;
-    const columns = Math.min(images.columns || Math.ceil(Math.sqrt(layer.n)), layer.n);
-    const rows = Math.ceil(layer.n / columns);
     const top = 44 * dpr;
     const room = [width - 32 * dpr, height - top - 16 * dpr];
+    const { columns, shown, words } = rowsAndColumns(images, layer.n, room, dpr);
+    const rows = Math.ceil(shown / columns);
     const label = images.single ? 0 : GRID_LABEL * dpr;
     const lines = captionLines(images);
     const under = lines ? (CAPTION_LINE * lines + CAPTION_GAP) * dpr : 0; // the words of each row
@@ -41,14 +42,15 @@ class ImageGrids {
     const raw = Math.max(side ? beside : stacked, 0.5);
     const scale = raw >= 2 ? Math.floor(raw) : raw;
     const gap = Math.max(1, Math.round(scale / 2));
-    const cell = [images.width * scale + gap + aside, images.height * scale + gap + under];
-    const size = [columns * cell[0] - gap - aside, rows * cell[1] - gap];
+    const extra = Math.max(aside, Math.min(words, room[0] / columns) - images.width * scale - gap);
+    const cell = [images.width * scale + gap + extra, images.height * scale + gap + under];
+    const size = [columns * cell[0] - gap - extra, rows * cell[1] - gap];
     const whole = side ? [count * size[0] + (count - 1) * space, size[1] + label] : [size[0], count * (size[1] + label) + (count - 1) * space];
     const left = Math.round((width - whole[0]) / 2);
     const up = Math.round(top + Math.max(0, (room[1] - whole[1]) / 2));
     const corners = Array.from({ length: count }, (_, i) =>
       side ? [Math.round(left + i * (size[0] + space)), up + label] : [left, Math.round(up + label + i * (size[1] + space + label))]);
-    this.layout = { columns, rows, cell, size, corners, scale, images };
+    this.layout = { columns, rows, cell, size, corners, scale, images, shown };
     return this.layout;
   }
 
@@ -73,7 +75,7 @@ class ImageGrids {
     context.textBaseline = "bottom";
     context.textAlign = "left";
     if (!images.single) context.fillText(label, corner[0], corner[1] - 7 * dpr);
-    for (let i = 0; i < layer.n; i++) {
+    for (let i = 0; i < layout.shown; i++) {
       const column = i % columns;
       const row = Math.floor(i / columns);
       context.drawImage(
@@ -81,7 +83,7 @@ class ImageGrids {
         corner[0] + column * cell[0], corner[1] + row * cell[1], images.width * scale, images.height * scale,
       );
     }
-    if (captionLines(images)) this.write(context, layer.n, layout, corner, theme);
+    if (captionLines(images)) this.write(context, layout.shown, layout, corner, theme);
   }
 
   // The words under each picture, cut where the next one begins.
@@ -111,7 +113,7 @@ class ImageGrids {
     const words = new Uint32Array(this.image.data.buffer);
     const size = images.width * images.height;
     const coloured = layer.dims === 3 * size;
-    for (let i = 0; i < layer.n; i++) {
+    for (let i = 0; i < layout.shown; i++) {
       const from = index * layer.size + i * layer.dims;
       const corner = Math.floor(i / columns) * images.height * wide + (i % columns) * images.width;
       for (let k = 0; k < size; k++) {
@@ -132,7 +134,7 @@ class ImageGrids {
     for (const [left, top] of corners) {
       if (x < left || y < top || x >= left + size[0] || y >= top + size[1]) continue;
       const sample = Math.floor((y - top) / cell[1]) * columns + Math.floor((x - left) / cell[0]);
-      return sample < n ? sample : -1;
+      return sample < Math.min(n, this.layout.shown) ? sample : -1;
     }
     return -1;
   }
@@ -177,4 +179,27 @@ function greyMap(theme) {
     const part = (i) => Math.round(theme.paperWhite[i] + ((theme.ink[i] - theme.paperWhite[i]) * value) / 255);
     return (part(0) | (part(1) << 8) | (part(2) << 16) | 0xff000000) >>> 0;
   });
+}
+
+// With words, a small pane shows only as many pictures as can be seen; they stand as many in a row as was asked, or as
+// shows them largest with room for the words.
+function rowsAndColumns(images, n, [wide, tall], dpr) {
+  const lines = captionLines(images);
+  const asked = Math.min(images.columns || Math.ceil(Math.sqrt(n)), n);
+  if (!images.single || !lines) return { columns: asked, shown: n, words: 0 };
+  const longest = Math.max(...images.captions.flatMap((words) => String(words).split("\n")).map((line) => line.length));
+  const words = Math.min((6.4 * longest + CAPTION_GAP) * dpr, wide / Math.min(asked, 6));
+  const under = (CAPTION_LINE * lines + CAPTION_GAP) * dpr;
+  const most = Math.max(1, Math.min(n, Math.floor(wide / words)));
+  const fit = Math.max(1, Math.floor(tall / (LEAST_SCALE * dpr * images.height + under)));
+  const shownOf = (columns) => Math.min(n, columns * fit);
+  const scaleOf = (columns) => {
+    const rows = Math.ceil(shownOf(columns) / columns);
+    return Math.min((wide / columns - CAPTION_GAP * dpr) / images.width, (tall / rows - under) / images.height);
+  };
+  const better = (one, next) => shownOf(next) - shownOf(one) || scaleOf(next) - scaleOf(one);
+  const best = Array.from({ length: most }, (_, i) => i + 1).reduce((one, next) => (better(one, next) > 1e-9 ? next : one));
+  const isGood = asked <= most && shownOf(asked) === shownOf(best) && scaleOf(asked) >= 0.9 * scaleOf(best);
+  const columns = isGood ? asked : best;
+  return { columns, shown: shownOf(columns), words };
 }
