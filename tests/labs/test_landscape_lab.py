@@ -15,11 +15,12 @@ from explorer.labs.controls import Chips
 from explorer.labs.landscape import LandscapeState
 from explorer.labs.landscape.ground import FINE
 from explorer.labs.landscape.room import at_steps, room_key
-from explorer.labs.scene import Begin, Block, Charts, Done, Kind, Launched, Moved, Status
+from explorer.labs.scene import Begin, Block, Charts, Done, Kind, Launched, Moved, Projector, Status
 from explorer.labs.shelf import Shelf
 from explorer.labs.things import state_of
 from explorer.labs.url import link_of, opened
 from explorer.maths.landscape.training import PROBES
+from explorer.stage.feed import Feed
 
 LAB = LABS["landscape"]
 SMALL = {"problem": "classifier/linear", "n": 64}
@@ -573,3 +574,32 @@ def test_every_record_has_its_figures(plane):
     assert {"loss", "sharpness", "paths", "distance", "contours"} <= set(figures)
     assert list(figures["loss"].data[0].y) == whole.descent.runs[0].losses.tolist()
     assert set(PROBES) >= {"sharpness", "noise"}
+
+
+def test_a_run_beside_another_is_launched_once_for_the_same_places_with_its_colour_and_name():
+    feed, ids = Feed(), iter(range(1, 99))
+    projector = Projector(feed, lambda: next(ids))
+    spec = {"version": 1, "panes": [{"run": 1}], "launched": []}
+    for _ in range(2):  # the same places again: a finer map
+        projector.show(Begin(spec, "here"))
+        projector.show(Launched(11, 0, "second", "Adam"))
+        projector.show(Launched(12, 0))
+    assert feed.spec["launched"] == [
+        {"run": 2, "pane": 0, "role": "second", "label": "Adam"},
+        {"run": 3, "pane": 0},
+    ]
+    projector.show(Begin(spec, "there"))
+    projector.show(Launched(11, 0, "third", "Muon"))
+    assert [each["label"] for each in feed.spec["launched"]] == ["Muon"]
+
+
+def test_previews_are_said_to_be_previews_until_the_whole_batch_is_asked():
+    events = shown(LAB.built(vars(LAB.initial()) | {"log": False}, Shelf()), stop=lambda: True)
+    note = of(events, Begin)[0].spec["note"]
+    record = record_of(events)
+    if record.frame.preview is not None:
+        few, whole = record.frame.preview
+        assert few < whole == 2048 and f"preview, {few:,} of {whole:,} samples" in note
+        assert any(band["x"] for band in chart(events, "rows")["bands"])
+    else:
+        assert "first picture" in note

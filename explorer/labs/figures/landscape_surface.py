@@ -112,7 +112,7 @@ def printed(record: "SurfaceRecord") -> str:
         _error_words(record),
         f"{len(frame.nodes[0])} × {len(frame.nodes[-1])} points",
         f"{frame.holes} holes" if frame.holes else "",
-        frame.note,
+        "" if frame.preview else frame.note,
     ]
     return " · ".join(part for part in parts if part)
 

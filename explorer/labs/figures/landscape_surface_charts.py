@@ -31,6 +31,8 @@ def surface_charts(record: "SurfaceRecord") -> dict[str, Any]:
         charts = [_path(record), _distance(record), *charts]
     charts.append(_focus(record))
     tables = [_numbers(record), _layers(record)]
+    if record.way.tracks is not None:
+        tables.insert(0, _step(record))
     return {"charts": charts, "numbers": tables}
 
 
@@ -182,7 +184,7 @@ def _shares(track: Any) -> list[float]:
 
 
 def _numbers(record: "SurfaceRecord") -> dict[str, Any]:
-    frame, way = record.frame, record.way
+    frame = record.frame
     rows = [
         fact("loss at the centre", "Of the network that the directions start from.", {1: frame.centre}),
         fact("least shown", "On the picture.", {1: record.picture.low}),
@@ -198,16 +200,23 @@ def _numbers(record: "SurfaceRecord") -> dict[str, Any]:
         rows.append(
             fact("holes", "Points whose loss is no finite number; clear on the map.", {1: frame.holes})
         )
-    if way.tracks is not None:
-        track, explained = track_of(record), way.tracks.directions.explained
-        rows.insert(0, fact("distance from the plane", APART_HINT, {1: track.distance.tolist()}))
-        rows.insert(0, fact("loss", "Of the training at this step.", {1: track.loss.tolist()}))
-        if explained is not None:
-            share = percent(float(explained.sum()))
-            rows.append(
-                fact("explained", "Share of the path's squared distances that the plane holds.", {1: share})
-            )
-    return {"tab": PICTURE if way.tracks is None else PATH, "title": "This picture", "rows": rows}
+    return {"tab": PICTURE, "title": "This picture", "rows": rows}
+
+
+def _step(record: "SurfaceRecord") -> dict[str, Any]:
+    """The path at the cursor's step."""
+    track, explained = track_of(record), record.way.directions.explained
+    rows = [
+        fact("loss", "Of the training at this step.", {1: track.loss.tolist()}),
+        fact("on the plane", "At the nearest point of the plane.", {1: track.shadow.tolist()}),
+        fact("distance from the plane", APART_HINT, {1: track.distance.tolist()}),
+    ]
+    if explained is not None:
+        share = percent(float(explained.sum()))
+        rows.append(
+            fact("explained", "Share of the path's squared distances that the plane holds.", {1: share})
+        )
+    return {"tab": PATH, "title": "At this step", "rows": rows}
 
 
 def _share(record: "SurfaceRecord") -> str:
