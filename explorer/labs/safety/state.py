@@ -6,51 +6,10 @@ from typing import Annotated, Any
 from explorer.labs.controls import Chips, Choice, Seed, Slider, Switch, check_texts, chosen_in, controls_of
 from explorer.labs.menus import is_own
 from explorer.labs.safety import menus
-from explorer.labs.safety.menus import (
-    ARENA,
-    BY_STAGE,
-    COLLAPSE,
-    COUNTER,
-    FINAL,
-    GHOSTS,
-    GRADIENT,
-    ONE_NET,
-    ONSET,
-    OWN,
-    PERSISTENT,
-    SAMPLES,
-    STEP,
-    TRAINING,
-)
+from explorer.labs.safety.shown import has_criterion, has_net, has_seed, has_stage, in_views
 
 MOST = 8
 """Contenders of the arena side by side; the first four have a pane."""
-
-
-def _in(*views: str) -> Any:
-    return lambda values: values["view"] in views
-
-
-def _net(values: Any) -> bool:
-    return values["view"] in (STEP, SAMPLES, TRAINING, ARENA) or (
-        values["view"] == ONSET and values["question"] == ONE_NET
-    )
-
-
-def _stage(values: Any) -> bool:
-    return _net(values) and values["view"] in (STEP, SAMPLES, ONSET) and not is_own(values["net"])
-
-
-def _criterion(values: Any) -> bool:
-    return values["view"] == ONSET and values["question"] in (BY_STAGE, ONE_NET)
-
-
-def _seed(values: Any) -> bool:
-    if values["view"] == ONSET:
-        return values["question"] != BY_STAGE
-    if values["view"] == COUNTER:
-        return values["example"] == COLLAPSE
-    return values["view"] != ARENA
 
 
 @dataclass(frozen=True)
@@ -63,11 +22,11 @@ class SafetyState:
 
     view: Annotated[
         str, Choice("View", menus.views, "what", "the same lab from seven sides; each keeps what is chosen")
-    ] = STEP
+    ] = menus.STEP
     net: Annotated[
         str,
         Choice(
-            "Net", menus.nets, "what", "a classifier of the 8 × 8 digits; one's own in a cell", shown=_net
+            "Net", menus.nets, "what", "a classifier of the 8 × 8 digits; one's own in a cell", shown=has_net
         ),
     ] = "mlp"
     stage: Annotated[
@@ -77,9 +36,9 @@ class SafetyState:
             menus.stages,
             "what",
             "how far: test accuracy first 80 %, 95 %, or the end",
-            shown=_stage,
+            shown=has_stage,
         ),
-    ] = FINAL
+    ] = menus.FINAL
     direction: Annotated[
         str,
         Choice(
@@ -87,9 +46,9 @@ class SafetyState:
             menus.ways,
             "step",
             "along what the parameters step; the optimisers' memory is filled by 20 mini-batches at this place",
-            shown=_in(STEP, SAMPLES),
+            shown=in_views(menus.STEP, menus.SAMPLES),
         ),
-    ] = GRADIENT
+    ] = menus.GRADIENT
     batch: Annotated[
         int,
         Slider(
@@ -99,7 +58,7 @@ class SafetyState:
             log=True,
             group="step",
             hint="training samples that the loss is the mean of; the largest r among them is the batch's",
-            shown=_in(STEP, SAMPLES),
+            shown=in_views(menus.STEP, menus.SAMPLES),
         ),
     ] = 1257
     rank: Annotated[
@@ -110,7 +69,7 @@ class SafetyState:
             99,
             group="step",
             hint="by radius, whose step-plane is drawn: 0 has the smallest and binds the batch",
-            shown=_in(STEP),
+            shown=in_views(menus.STEP),
         ),
     ] = 0
     quantile: Annotated[
@@ -122,12 +81,20 @@ class SafetyState:
             0.01,
             group="step",
             hint="the share of samples that must stay within r = 1; 1 is all, as a cap has it",
-            shown=_in(SAMPLES),
+            shown=in_views(menus.SAMPLES),
         ),
     ] = 0.99
     margin: Annotated[
         float,
-        Slider("Margin", 0.0, 12.0, 0.1, group="step", hint="δ, top logit minus second", shown=_in(GHOSTS)),
+        Slider(
+            "Margin",
+            0.0,
+            12.0,
+            0.1,
+            group="step",
+            hint="δ, top logit minus second",
+            shown=in_views(menus.GHOSTS),
+        ),
     ] = 3.0
     spread: Annotated[
         float,
@@ -138,11 +105,12 @@ class SafetyState:
             0.1,
             group="step",
             hint="Δ, fastest minus slowest logit, per step",
-            shown=_in(GHOSTS),
+            shown=in_views(menus.GHOSTS),
         ),
     ] = 2.0
     classes: Annotated[
-        int, Slider("Classes", 2, 50, log=True, group="step", hint="of the softmax", shown=_in(GHOSTS))
+        int,
+        Slider("Classes", 2, 50, log=True, group="step", hint="of the softmax", shown=in_views(menus.GHOSTS)),
     ] = 6
     temperature: Annotated[
         float,
@@ -154,12 +122,18 @@ class SafetyState:
             log=True,
             group="step",
             hint="of the softmax in the loss: logits and slopes are divided by it",
-            shown=_in(GHOSTS),
+            shown=in_views(menus.GHOSTS),
         ),
     ] = 1.0
     optimiser: Annotated[
         str,
-        Choice("Optimiser", menus.optimisers, "train", "any of torch's in code", shown=_in(TRAINING, ARENA)),
+        Choice(
+            "Optimiser",
+            menus.optimisers,
+            "train",
+            "any of torch's in code",
+            shown=in_views(menus.TRAINING, menus.ARENA),
+        ),
     ] = "adam"
     rate: Annotated[
         float,
@@ -171,7 +145,7 @@ class SafetyState:
             log=True,
             group="train",
             hint="before any spike",
-            shown=_in(TRAINING, ARENA),
+            shown=in_views(menus.TRAINING, menus.ARENA),
         ),
     ] = 0.01
     guard: Annotated[
@@ -180,7 +154,7 @@ class SafetyState:
             "Radius control",
             "train",
             "RadiusControl: a step whose r is above 1 is shortened to r = 1",
-            shown=_in(TRAINING),
+            shown=in_views(menus.TRAINING),
         ),
     ] = False
     contenders: Annotated[
@@ -192,12 +166,15 @@ class SafetyState:
             1,
             "train",
             "who looks at a step before it is taken; the first four have a pane",
-            shown=_in(ARENA),
+            shown=in_views(menus.ARENA),
         ),
     ] = "none,clip,radius,mismatched"
     spike: Annotated[
-        str, Choice("Spike", menus.spikes, "train", "how long the learning rate stays up", shown=_in(ARENA))
-    ] = PERSISTENT
+        str,
+        Choice(
+            "Spike", menus.spikes, "train", "how long the learning rate stays up", shown=in_views(menus.ARENA)
+        ),
+    ] = menus.PERSISTENT
     times: Annotated[
         int,
         Slider(
@@ -208,7 +185,7 @@ class SafetyState:
             unit="×",
             group="train",
             hint="height of the spike",
-            shown=_in(ARENA),
+            shown=in_views(menus.ARENA),
         ),
     ] = 1000
     seeds: Annotated[
@@ -220,7 +197,7 @@ class SafetyState:
             group="train",
             hint="starts that every control goes through",
             more=True,
-            shown=_in(ARENA),
+            shown=in_views(menus.ARENA),
         ),
     ] = 3
     updates: Annotated[
@@ -233,14 +210,21 @@ class SafetyState:
             log=True,
             group="train",
             hint="steps of the training",
-            shown=_in(TRAINING),
+            shown=in_views(menus.TRAINING),
         ),
     ] = 300
     question: Annotated[
-        str, Choice("Onset of", menus.questions, "step", "from which step size on it fails", shown=_in(ONSET))
-    ] = BY_STAGE
+        str,
+        Choice(
+            "Onset of",
+            menus.questions,
+            "step",
+            "from which step size on it fails",
+            shown=in_views(menus.ONSET),
+        ),
+    ] = menus.BY_STAGE
     criterion: Annotated[
-        str, Choice("A failure is", menus.criteria, "step", "of one step of this size", shown=_criterion)
+        str, Choice("A failure is", menus.criteria, "step", "of one step of this size", shown=has_criterion)
     ] = "ten_points"
     example: Annotated[
         str,
@@ -249,7 +233,7 @@ class SafetyState:
             menus.examples,
             "what",
             "r < 1 and worse, r ≫ 1 and sooner there, no ghosts and no safety, r = 0 and no learning",
-            shown=_in(COUNTER),
+            shown=in_views(menus.COUNTER),
         ),
     ] = menus.PAIR
     cases: Annotated[
@@ -261,10 +245,10 @@ class SafetyState:
             1,
             "step",
             "the type of the loss; the cures are in float16",
-            shown=lambda values: values["view"] == COUNTER and values["example"] == COLLAPSE,
+            shown=lambda values: values["view"] == menus.COUNTER and values["example"] == menus.COLLAPSE,
         ),
     ] = "float16,float32,stablemax,perpendicular"
-    seed: Annotated[int, Seed(shown=_seed)] = 0
+    seed: Annotated[int, Seed(shown=has_seed)] = 0
     rows: Annotated[
         int,
         Slider(
@@ -275,7 +259,7 @@ class SafetyState:
             group="train",
             hint="samples of each training step",
             more=True,
-            shown=_in(TRAINING, ARENA),
+            shown=in_views(menus.TRAINING, menus.ARENA),
         ),
     ] = 64
 
@@ -296,6 +280,6 @@ def settled(values: dict[str, Any], just: str) -> dict[str, Any]:
     values = dict(values)
     if just == "view" and values["net"] not in menus.nets(values):
         values["net"] = "mlp"  # the arena has nets of its own
-    if just == "net" and not is_own(values["net"]) and values["direction"] == OWN:
-        values["direction"] = GRADIENT
+    if just == "net" and not is_own(values["net"]) and values["direction"] == menus.OWN:
+        values["direction"] = menus.GRADIENT
     return values
