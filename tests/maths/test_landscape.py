@@ -11,6 +11,7 @@ from torch.nn.utils import parameters_to_vector
 
 import explorer as ex
 from explorer.maths.landscape import Directions, FlatLoss, Plane, between, landscape, refine
+from explorer.models.problems import problem as named
 from explorer.models.zoo import load
 
 
@@ -114,6 +115,21 @@ def test_the_surplus_is_never_under_the_true_error(make, name):
             true = float((frame.loss - dense.loss).abs().max())
             assert 1e-7 * span < true <= frame.error, f"{frame.level} nodes"
             assert true <= {9: 0.1, 17: 0.02}[frame.level] * span
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "rows"), [("classifier/mlp", 256), ("two_moons/linear", 512), ("digits/unet", 8)]
+)
+def test_the_shipped_problems_lie_within_their_surplus_too(name, rows):
+    """And 9 x 9 nodes within 1.5 % of the range, 17 x 17 points asked one by one."""
+    shipped = named(name, n=rows)
+    dense = landscape(*shipped, points=17, tolerance=0.0)
+    span = float(dense.loss.max() - dense.loss.min())
+    nine = next(f for f in refine(*shipped, points=17, tolerance=1e-9) if f.level == 9)
+    true = float((nine.loss - dense.loss).abs().max())
+    assert 1e-7 * span < true <= nine.error
+    assert true <= 0.015 * span
 
 
 def test_refinement_ends_within_the_tolerance_or_with_every_point(problem):

@@ -7,7 +7,7 @@ from landscapes import Weights, built, directly, drawn, mlp, squares
 from torch import nn
 
 from explorer.maths.landscape import FlatLoss, Plane, landscape, refine
-from explorer.maths.landscape.glance import spread_rows
+from explorer.maths.landscape.batches import spread_rows
 from explorer.models.problems import problem
 
 TOTAL = 1000

@@ -59,9 +59,19 @@ class Trace:
 
 
 def density(
-    loss: Loss, module: nn.Module, batch: Any, *, k: int = 10, probes: int = 4, steps: int = 20, seed: int = 0
+    loss: Loss,
+    module: nn.Module,
+    batch: Any,
+    *,
+    k: int = 10,
+    probes: int = 4,
+    steps: int = 20,
+    seed: int = 0,
+    room: int | None = None,
 ) -> Density:
     """The spread of the Hessian's eigenvalues: k of them by themselves, the others by ``probes`` runs of ``steps``.
+
+    ``room`` is that of ``converge``.
 
     Raises:
         ValueError: for a k that leaves no rest, or fewer than one probe or step.
@@ -71,7 +81,7 @@ def density(
         raise ValueError(f"`k` must leave a rest of the {flat.size} eigenvalues; got {k}; ask for fewer")
     if probes < 1 or steps < 1:
         raise ValueError(f"`probes` and `steps` must be at least 1; got {probes} and {steps}")
-    hessian = Hessian(flat)
+    hessian = Hessian(flat, room)
     *_, pairs = top(hessian, k, seed=seed)
     generator = torch.Generator().manual_seed(seed + 1)
     rest = (hessian.size - k) / hessian.size
@@ -90,18 +100,20 @@ def density(
     return Density(all_values[order], all_weights[order], hessian.size, k, hessian.matvecs)
 
 
-def trace(loss: Loss, module: nn.Module, batch: Any, *, matvecs: int = 30, seed: int = 0) -> Trace:
+def trace(
+    loss: Loss, module: nn.Module, batch: Any, *, matvecs: int = 30, seed: int = 0, room: int | None = None
+) -> Trace:
     """The trace of the Hessian by Hutch++, with its standard error, from at most ``matvecs`` products.
 
     A third of them sketch where the Hessian is large, a third take the trace there exactly, and random signs see the
-    rest. With as many products as parameters the trace is exact.
+    rest. With as many products as parameters the trace is exact. ``room`` is that of ``converge``.
 
     Raises:
         ValueError: for fewer than 2 products, which have no spread.
     """
     if matvecs < 2:
         raise ValueError(f"`matvecs` must be at least 2, since one has no spread; got {matvecs}")
-    hessian = Hessian(FlatLoss(loss, module, batch))
+    hessian = Hessian(FlatLoss(loss, module, batch), room)
     generator = torch.Generator().manual_seed(seed)
     like = hessian.gradient
     if matvecs >= hessian.size:

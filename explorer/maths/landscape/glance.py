@@ -5,14 +5,13 @@ them, and as many are asked as fit. Each place sees the same samples, spread eve
 the surface is truer than its height.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
+from explorer.maths.landscape.batches import samples_in, spread_rows, taken
 from explorer.maths.landscape.directions import Directions
 from explorer.maths.landscape.flat import FlatLoss
 
@@ -29,7 +28,6 @@ GROWTH = 8
 """Times as many samples in the next glance, while that is less than a quarter of all."""
 TOGETHER = 13
 """Places in one vmap: half a picture, so that its states stay small."""
-GOLDEN = 0.6180339887498949
 
 
 class Few(NamedTuple):
@@ -154,22 +152,4 @@ class Glance:
         return cheap + (dear - cheap) * (rows - few) / (many - few)
 
     def _taken(self, rows: int) -> Any:
-        """The batch of the first ``rows`` of the order: every tensor with as many rows as there are samples is cut."""
-        chosen = self._order[:rows]
-
-        def cut(leaf: Any) -> Any:
-            rowed = isinstance(leaf, Tensor) and leaf.dim() > 0 and len(leaf) == self.total
-            return leaf[chosen.to(leaf.device)] if rowed else leaf
-
-        return pytree.tree_map(cut, self.flat.batch)
-
-
-def samples_in(batch: Any) -> int:
-    """How many samples a batch holds, by the length that most of its tensors have; 0 when it has none."""
-    lengths = [len(leaf) for leaf in pytree.tree_leaves(batch) if isinstance(leaf, Tensor) and leaf.dim()]
-    return Counter(lengths).most_common(1)[0][0] if lengths else 0
-
-
-def spread_rows(total: int) -> Tensor:
-    """All rows [total] in an order whose every beginning is spread evenly: multiples of the golden ratio."""
-    return torch.frac((torch.arange(total, dtype=torch.float64) + 0.5) * GOLDEN).argsort()
+        return taken(self.flat.batch, self._order[:rows], self.total)

@@ -62,13 +62,16 @@ def converge(
     looks: int = 4,
     seed: int = 0,
     warm: Spectrum | None = None,
+    room: int | None = None,
 ) -> Iterator[Spectrum]:
     """The same as it converges: one record a product.
 
     Ends when every residual is at most ``tolerance`` times its eigenvalue (or a tenth of the largest, for small ones)
     and ``looks`` more products found no copy, or after ``most``. Four find copies that stand well out of the rest of
     the spectrum; one in its neighbourhood takes eight or more (0 saves them). ``warm`` begins from the vectors of an
-    earlier answer, as sharpness through a training does.
+    earlier answer, as sharpness through a training does. Where the graph of the whole batch is larger than ``room``
+    bytes (None: half of what is free), or memory runs out, products are made of some samples after others, and ``by``
+    says of how many.
     """
     flat = FlatLoss(loss, module, batch)
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= flat.size:
@@ -80,7 +83,7 @@ def converge(
     if most < k:
         raise ValueError(f"`most` products must be at least k = {k}; got {most}; ask for more")
     begin = None if warm is None else flat.flatten(warm.vectors.sum(dim=0))
-    yield from top(Hessian(flat), k, tolerance, most, looks, seed, begin)
+    yield from top(Hessian(flat, room), k, tolerance, most, looks, seed, begin)
 
 
 def top(
