@@ -6,12 +6,14 @@ six times); above that it is slower. So both are timed once, on the first places
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 
 from explorer.maths.landscape.directions import Directions
 from explorer.maths.landscape.flat import FlatLoss
 from explorer.maths.landscape.glance import Glance
+from explorer.maths.landscape.tiles import Task, Tiles
 
 SMALL = 5e-4
 """Seconds of one loss above which vmap has nothing to win on a CPU."""
@@ -24,8 +26,9 @@ Place = tuple[float, ...]
 
 
 class Evaluator:
-    """Mean losses at coordinates of ``directions``; ``by`` is ``"loop"`` or ``"vmap"``, ``note`` what went otherwise.
+    """Mean losses at coordinates of ``directions``.
 
+    ``by`` is ``"loop"``, ``"vmap"`` or, of a ``client``'s workers, ``"tiles"``; ``note`` says what went otherwise.
     ``centre`` is the loss at the module's own parameters, ``origin_loss`` at the origin of the directions: NaN until
     ``settle``, where that takes long enough for a ``glance`` at few samples to come first. ``seconds`` is what one loss
     costs in the loop.
@@ -34,7 +37,7 @@ class Evaluator:
         ValueError: for a loss that is random, changes the module, or is no scalar or row of samples.
     """
 
-    def __init__(self, flat: FlatLoss, directions: Directions):
+    def __init__(self, flat: FlatLoss, directions: Directions, client: Any = None):
         self.flat, self.directions = flat, directions
         self.by, self.note, self.chunk = "", "", 1
         self.glance = Glance(flat, directions)
@@ -42,6 +45,8 @@ class Evaluator:
         self.seconds, self._is_settled = self.glance.seconds, False
         if not self.glance.total:
             self.settle()
+        task = Task(flat.loss, flat.module, flat.batch, directions)
+        self.tiles = None if client is None else Tiles(client, task, self.seconds)
 
     def settle(self) -> bool:
         """Ask for the losses at the module's own parameters and at the origin; False when they are known."""
@@ -62,6 +67,13 @@ class Evaluator:
 
     def values(self, places: Sequence[Place]) -> Iterator[list[float]]:
         """The losses at ``places``, in order, as many at a time as are made at a time."""
+        if self.tiles is not None:
+            self.by = "tiles"
+            for losses in self.tiles.values(places):
+                if self.tiles.again:
+                    self.note = f"{self.tiles.again} tiles were asked again, since their workers were lost"
+                yield losses
+            return
         done = 0
         while done < len(places):
             if not self.by:

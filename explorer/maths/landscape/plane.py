@@ -42,6 +42,7 @@ def landscape(
     *,
     centre: Place | None = None,
     tolerance: float = TOLERANCE,
+    client: Any = None,
 ) -> Landscape:
     """The loss on a plane through the module's parameters, true to ``error``.
 
@@ -49,14 +50,24 @@ def landscape(
     ``"none"`` (random from ``seed``, as long as the weights in that sense), ``"gradient"``, ``"eigenvectors"``, one or
     two vectors or dicts of parameters, or ``Directions``; the picture spans ``centre +- extent`` of them, ``points`` a
     side (odd, so that its middle is one). It is evaluated on ever more nodes until the surplus of a level is at most
-    ``tolerance`` times the range shown; 0 evaluates every point after a first glance. The module, its
-    buffers, mode and gradients, and the global generators, are left exactly as they were.
+    ``tolerance`` times the range shown; 0 evaluates every point after a first glance. ``client`` has the losses made by
+    workers: an executor of ``concurrent.futures``, or a ``dask.distributed.Client`` (extra ``[scale]``). The module,
+    its buffers, mode and gradients, and the global generators, are left exactly as they were.
 
     Raises:
         ValueError: one sentence, for a loss, directions or numbers that cannot be.
     """
     *_, last = refine(
-        loss, module, batch, directions, points, extent, seed, centre=centre, tolerance=tolerance
+        loss,
+        module,
+        batch,
+        directions,
+        points,
+        extent,
+        seed,
+        centre=centre,
+        tolerance=tolerance,
+        client=client,
     )
     return last
 
@@ -72,12 +83,13 @@ def refine(
     *,
     centre: Place | None = None,
     tolerance: float = TOLERANCE,
+    client: Any = None,
 ) -> Iterator[Landscape]:
     """``landscape`` as it comes into focus: one record an evaluation, a new picture when ``level`` changes.
 
     Whoever stops pulling has cancelled, within one evaluation.
     """
-    yield from Plane(loss, module, batch, directions, seed).view(points, extent, centre, tolerance)
+    yield from Plane(loss, module, batch, directions, seed, client).view(points, extent, centre, tolerance)
 
 
 class Plane:
@@ -87,10 +99,18 @@ class Plane:
         ValueError: for a loss or directions that cannot be.
     """
 
-    def __init__(self, loss: Loss, module: nn.Module, batch: Any, directions: Any = "filter", seed: int = 0):
+    def __init__(
+        self,
+        loss: Loss,
+        module: nn.Module,
+        batch: Any,
+        directions: Any = "filter",
+        seed: int = 0,
+        client: Any = None,
+    ):
         self.flat, self.seed = FlatLoss(loss, module, batch), seed
         self.directions = chosen(self.flat, directions, seed)
-        self.evaluator = Evaluator(self.flat, self.directions)
+        self.evaluator = Evaluator(self.flat, self.directions, client)
         self.known: dict[Place, float] = {}
         self._unit = 0.0
 
