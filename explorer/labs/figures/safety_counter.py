@@ -51,7 +51,8 @@ def pair_spec(record: "PairRecord") -> dict[str, Any]:
     spec = plane_spec(
         record.plane, pane, "Conflicting pair", "one weight, one input, both labels; start at −0.1"
     )
-    return spec | {"rest": share_of(0.9)}
+    # At a stop: what is said of the cursor is then what is said of the step.
+    return spec | {"rest": min(SHARES, key=lambda share: abs(share - share_of(0.9)))}
 
 
 def pair_charts(record: "PairRecord") -> dict[str, Any]:

@@ -101,7 +101,11 @@ def _radii(record: "GhostRecord") -> dict[str, Any]:
             "√(δ² + π²T²)/Δ: the exact radius of two classes. With more it is no bound at all.",
             pair,
         ),
-        fact("ghosts in sight", "Zeros in the upper half of the picture.", len(plane.zeros)),
+        fact(
+            "pairs of ghosts in sight",
+            "Zeros come in conjugate pairs; those in the picture.",
+            len(plane.zeros),
+        ),
     ]
     return {"title": "Radii", "rows": rows}
 
