@@ -163,7 +163,7 @@ LOG = Switch(
     shown=_in(SURFACE, TRAINING, RIVER),
 )
 X = Slider(
-    "Centre, first",
+    "Centre along 1",
     -3.0,
     3.0,
     0.05,
@@ -173,7 +173,7 @@ X = Slider(
     shown=_in(SURFACE),
 )
 Y = Slider(
-    "Centre, second",
+    "Centre along 2",
     -3.0,
     3.0,
     0.05,

@@ -24,7 +24,9 @@ from explorer.models.zoo import CATALOGUE
 def recipe(state: LandscapeState) -> str:
     """Lines that can be pasted into a notebook; they give the very figures of the page."""
     lines = {SURFACE: _surface, SPECTRUM: _spectrum, TRAINING: _training, RIVER: _river}[state.view](state)
-    return "\n".join(["import explorer as ex", "", *lines]) + "\n"
+    imports = [line for line in lines if line.startswith("from ")]
+    rest = [line for line in lines if not line.startswith("from ")]
+    return "\n".join(["import explorer as ex", *imports, "", *rest]) + "\n"
 
 
 def _problem(state: LandscapeState, **more: object) -> str:
@@ -87,7 +89,6 @@ def _directions(state: LandscapeState) -> list[str]:
         ]
     return [
         "from explorer.maths.landscape import FlatLoss, random_directions",
-        "",
         "flat = FlatLoss(*problem)",
         f"along = flat.flatten({_other(state)}) - flat.start",
         f"up = random_directions(flat, 'filter', {state.seed}).vectors[1]",
@@ -98,7 +99,6 @@ def _directions(state: LandscapeState) -> list[str]:
 
 _STEPS = [
     "from explorer.maths.landscape.training import OPTIMISERS, next_step",
-    "",
     "down, adam = next_step(*problem, 'sgd', 1.0), next_step(*problem, 'adam')",
     "first = down / down.norm()",
     "beside = adam - (adam @ first) * first",

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,8 @@ from explorer.labs.shelf import Shelf
 from explorer.maths.landscape import Directions, FlatLoss, Landscape, landscape
 from explorer.models.problems import parts
 
+TOLD_EVERY = 0.05
+"""Seconds between two words on how far the next level is."""
 LINE = 65
 """Losses along a straight line between two networks."""
 PATH = 1
@@ -69,7 +72,7 @@ def events(
     tolerance = 0.0 if state.full else LOG_TOLERANCE if state.log else TOLERANCE
     record: SurfaceRecord | None = None
     levels: tuple[Level, ...] = ()
-    is_stopped = False
+    is_stopped, told = False, 0.0
     frames = ground.frames(way.extent * state.extent, centre, tolerance)  # type: ignore[arg-type] # two of them
     for frame, is_new in pictured(frames):
         if is_new:
@@ -84,7 +87,9 @@ def events(
         if stop() and record is not None:
             is_stopped = True
             break
-        yield Status("running", _doing(levels), frame.evals)
+        if is_new or time.monotonic() - told > TOLD_EVERY:
+            told = time.monotonic()
+            yield Status("running", _doing(levels), frame.evals)
     assert record is not None, "a plane has at least one level"
     yield Charts(surface_charts(record))
     yield (
