@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-BENCHMARKS = ("loop", "start", "stage", "curvature", "radius", "compare", "students", "distill")
+BENCHMARKS = ("loop", "start", "stage", "curvature", "radius", "compare", "students", "distill", "landscape")
 
 
 def main(names: list[str]) -> None:
