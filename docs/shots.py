@@ -31,18 +31,44 @@ DASHBOARD = {
     "students_any_step": (1440, 900, "light", "?v=1&lab=students&view=any_step"),
     "students_divergences": (1440, 900, "light", "?v=1&lab=students&view=divergences"),
     "students_small": (1024, 700, "dark", "?v=1&lab=students&calls=4"),
+    "landscape": (1440, 900, "light", "?v=1&lab=landscape&problem=classifier/mlp&directions=path"),
+    "landscape_spectrum": (
+        1440,
+        900,
+        "dark",
+        "?v=1&lab=landscape&problem=classifier/mlp&view=spectrum&rate=0.6",
+    ),
+    "landscape_training": (
+        1440,
+        900,
+        "light",
+        "?v=1&lab=landscape&problem=classifier/mlp&n=512&view=training&steps=150",
+    ),
+    "landscape_river": (
+        *(1440, 900, "light"),
+        "?v=1&lab=landscape&problem=classifier/mlp&n=512&view=river&rows=32&pace=2&steps=150",
+    ),
+    "landscape_small": (1024, 700, "dark", "?v=1&lab=landscape&directions=student&other=two_moons/mean_flow"),
     "safety": (1440, 900, "light", "?v=1&lab=safety"),
     "safety_samples": (1440, 900, "light", "?v=1&lab=safety&view=samples"),
     "safety_onset": (1440, 900, "dark", "?v=1&lab=safety&view=onset"),
     "safety_small": (1024, 700, "dark", "?v=1&lab=safety&stage=early"),
 }
 """Name -> width, height, colour scheme, query."""
-TABS = {"curvature_solvers": "Solvers", "curvature_small": "Gradient?", "students_small": "In parts"}
+TABS = {
+    "curvature_solvers": "Solvers",
+    "curvature_small": "Gradient?",
+    "students_small": "In parts",
+    "landscape_training": "Sharpness",
+}
 """Name -> the tab of charts that is shown."""
+PRESSED = {"landscape_training": ("Train",), "landscape_river": ("Train", "Decay now")}
+"""Name -> the buttons that are pressed, one after another has done its work."""
 NOTEBOOKS = {
     "notebook": "01_scrub.ipynb",
     "notebook_curvature": "02_curvature.ipynb",
     "notebook_students": "03_students.ipynb",
+    "notebook_landscape": "04_landscape.ipynb",
     "notebook_safety": "05_step_safety.ipynb",
 }
 """Name -> the notebook whose top is shown."""
@@ -81,6 +107,10 @@ def _dashboard(chromium: Browser, names: list[str]) -> None:
             page.goto(url + query)
             page.locator("[data-drawn]:not([data-drawn='0'])").first.wait_for(timeout=60_000)
             page.get_by_text(WHOLE).wait_for(timeout=120_000)
+            for button in PRESSED.get(name, ()):
+                page.get_by_role("button", name=button, exact=True).click()
+                page.wait_for_timeout(3000)
+                page.get_by_text(WHOLE).wait_for(timeout=180_000)
             page.wait_for_timeout(6000 if name in TABS else 3000)
             if name in TABS:
                 page.get_by_role("tab", name=TABS[name]).click()
