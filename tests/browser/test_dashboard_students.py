@@ -54,6 +54,13 @@ def test_chips_add_and_remove_students_and_the_link_follows(lab):
 def test_the_two_surprises_are_said_under_the_chart_of_quality(lab):
     caption = lab.locator(".exs-caption").first
     until(lab, lambda: "worse than untouched noise" in caption.inner_text(), 90)
+    chart = lab.locator(".exs-chart").first
+    axes = chart.get_by_role("radiogroup", name="horizontal axis")
+    assert axes.inner_text().split() == ["evals", "seconds"]
+    axes.get_by_role("radio", name="seconds").check()
+    assert chart.locator(".exs-plot").get_attribute("data-axis") == "seconds"
+    ticks = chart.locator(".exs-tick").all_text_contents()
+    assert any(tick.split()[0] in ("ms", "seconds") for tick in ticks), ticks
 
 
 def test_a_student_is_trained_in_front_of_the_person_and_is_theirs(lab):

@@ -127,6 +127,10 @@ def test_quality_comes_after_the_picture_and_says_what_surprises(monkeypatch):
     assert len(lines["Teacher"]) == 2 and len(lines["Pairs"]) == 1 and len(lines["Lagrangian"]) == 2
     assert lines["Teacher"][0] > quality["levels"][0]["y"]  # untouched noise
     assert "worse than untouched noise" in quality["caption"]
+    table = of(events, Done)[-1].record.studies[studies.QUALITY]
+    seconds = {row.label: [cell.mean("seconds") for cell in row.cells if cell.scores] for row in table.rows}
+    for line in quality["lines"]:
+        assert line["axes"]["seconds"] == pytest.approx(seconds[line["label"]], rel=1e-5)
     assert {line["label"] for line in chart(events, "switch w2")["lines"]} == {"Lagrangian"}
     again = list(LAB.events(state(seed=7), Shelf()))
     assert len(of(again, Done)) == 1  # neither noise nor seed of the picture changes what was studied

@@ -41,8 +41,8 @@ SWITCH_HINT = (
 
 
 def quality_charts(record: StudentsRecord, tab: str, parts: str) -> list[dict[str, Any]]:
-    """W2 by evals; then under ``parts`` W2 by seconds, and the composite by evals."""
-    return [_by_evals(record, tab), _by_seconds(record, parts), _composite(record, parts)]
+    """W2 by evals, and by seconds on the switch of its axis; then under ``parts`` the composite by evals."""
+    return [_by_evals(record, tab), _composite(record, parts)]
 
 
 def _table(record: StudentsRecord) -> Comparison | None:
@@ -78,7 +78,8 @@ def _by_evals(record: StudentsRecord, tab: str) -> dict[str, Any]:
         cells = _known(row)
         x, y = [float(cell.evals) for cell in cells], [cell.mean("w2") for cell in cells]
         spread = [value if math.isfinite(value := cell.spread("w2")) else 0.0 for cell in cells]
-        lines.append(_line(slot, role, row, x, y))
+        seconds = [value if (value := cell.mean("seconds")) > 0 else math.nan for cell in cells]
+        lines.append(_line(slot, role, row, x, y) | {"axes": {"seconds": short(seconds)}})
         lo, hi = (short(a + sign * b for a, b in zip(y, spread, strict=True)) for sign in (-1, 1))
         bands.append({"x": short(x), "lo": lo, "hi": hi, "role": role})
         tops += y
@@ -141,32 +142,6 @@ def _gets_worse(row: Row) -> bool:
     gap = worst.mean("w2") - first.mean("w2")
     spreads = [value for cell in (first, worst) if math.isfinite(value := cell.spread("w2"))]
     return worst.mean("w2") > WORSE * first.mean("w2") and gap > sum(spreads)
-
-
-def _by_seconds(record: StudentsRecord, tab: str) -> dict[str, Any]:
-    lines = []
-    for slot, role, row in _rows(record):
-        cells = [cell for cell in _known(row) if cell.mean("seconds") > 0]
-        x, y = ([1000 * cell.mean("seconds") for cell in cells], [cell.mean("w2") for cell in cells])
-        lines.append(_line(slot, role, row, x, y))
-    times = [x for line in lines for x in line["x"]]
-    return {
-        "id": "seconds",
-        "tab": tab,
-        "title": "Quality against time",
-        "subtitle": "W2 to the data, by milliseconds for 500 samples",
-        "hint": "What an eval costs differs: a stochastic map calls its head many times. The quickest of the seeds.",
-        "x": "milliseconds",
-        "x_label": "ms",
-        "x_log": True,
-        "x_range": [min(times, default=1.0), max(times, default=100.0)],
-        "y_label": "",
-        "log": True,
-        "y": _range([y for line in lines for y in _numbers(line)]),
-        "lines": lines,
-        "levels": [],
-        "empty": _why_empty(record),
-    }
 
 
 def _composite(record: StudentsRecord, tab: str) -> dict[str, Any]:

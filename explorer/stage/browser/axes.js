@@ -1,6 +1,7 @@
 // A chart over the cursor can be seen over evals or seconds as well, where all its lines say so.
 
 const AXES = ["share", "evals", "seconds"];
+const OTHERS = { share: ["evals", "seconds"], evals: ["seconds"] }; // what a chart over the first may be seen over as well
 const AXIS_HINTS = {
   evals: "over the calls of the model so far",
   seconds: "over the wall time of the sampler so far",
@@ -34,14 +35,20 @@ class AxisSwitch {
 
   set(chart, gauge) {
     const lines = chart.lines || [];
-    const offered = chart.x === "share" && lines.length > 0 && lines.every((line) => line.axes && AXES.slice(1).every((axis) => Array.isArray(line.axes[axis])));
+    const others = OTHERS[chart.x] || [];
+    const offered = others.length > 0 && lines.length > 0 && lines.every((line) => line.axes && others.every((axis) => Array.isArray(line.axes[axis])));
     this.id = chart.id || chart.title;
     this.node.hidden = !offered;
-    this.axis = (offered && chosenAxes().get(this.id)) || "share";
+    const chosen = chosenAxes().get(this.id);
+    this.axis = offered && others.includes(chosen) ? chosen : "share";
     const [first] = this.radios;
-    say(first.nextSibling, gauge === NOISE ? "share" : gauge.label);
-    first.parentNode.title = gauge === NOISE ? "over the noise share, 1 at the noise" : `over the ${gauge.label}`;
-    for (const radio of this.radios) radio.checked = radio.value === this.axis;
+    const own = chart.x === "share" ? (gauge === NOISE ? "share" : gauge.label) : chart.x_label || chart.x || "";
+    say(first.nextSibling, own);
+    first.parentNode.title = chart.x === "share" && gauge === NOISE ? "over the noise share, 1 at the noise" : `over the ${own}`;
+    for (const radio of this.radios) {
+      radio.checked = radio.value === this.axis;
+      radio.parentNode.hidden = radio !== first && !others.includes(radio.value);
+    }
   }
 }
 

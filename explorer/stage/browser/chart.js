@@ -72,7 +72,7 @@ class Chart {
   turn() {
     const { axis } = this.axes;
     this.shares = this.chart.x === "share" && axis === "share";
-    this.other = this.chart.x === "share" && axis !== "share" ? axis : "";
+    this.other = axis !== "share" ? axis : "";
     const lines = (this.chart.lines || []).map((line) => (line.guide ? line : lineOver(line, axis)));
     this.lines = lines.filter((line) => !line.guide);
     this.guides = lines.filter((line) => line.guide && line.x.length > 1);
@@ -116,7 +116,7 @@ class Chart {
     const known = (name) => [...[...drawn(name), ...this.guides].flatMap((line) => line[name]), ...barEnds[name]].filter(Number.isFinite);
     const ends = (values, fallback) => (values.length ? [Math.min(...values), Math.max(...values)] : fallback);
     const whole = () => [0, Math.max(...known("x"), 0) || 1];
-    this.rangeX = this.shares ? [1, 0] : this.other ? whole() : chart.x_range || ends(known("x"), [0, 1]);
+    this.rangeX = this.shares ? [1, 0] : this.other ? (chart.x_log ? ends(known("x"), [0.001, 1]) : whole()) : chart.x_range || ends(known("x"), [0, 1]);
     // A run of a few milliseconds is read in milliseconds.
     const brief = this.other === "seconds" && this.rangeX[1] < 0.1;
     this.unit = brief ? { word: "ms", times: 1000 } : { word: this.other, times: 1 };
@@ -225,7 +225,7 @@ class Chart {
   // The upright marker; over evals or seconds two runs are at two places, and each has its dot alone.
   move() {
     if (!this.marker) return;
-    const alone = this.other && new Set(this.lines.map((line) => line.run)).size === 1;
+    const alone = this.follows() && new Set(this.lines.map((line) => line.run)).size === 1;
     const at = this.shares ? this.stage.cursor.share : alone ? atShare(this.lines[0], this.stage.cursor.share)[0] : null;
     this.marker.style.display = Number.isFinite(at) ? "" : "none";
     if (Number.isFinite(at)) {
@@ -234,6 +234,11 @@ class Chart {
       this.marker.setAttribute("x2", x);
     }
     this.point();
+  }
+
+  // Whether what is over another axis still has a place for the cursor.
+  follows() {
+    return Boolean(this.other) && this.chart.x === "share";
   }
 
   // A dot on each line at the cursor, or where the hand is.
@@ -257,7 +262,7 @@ class Chart {
       const far = !this.shares && !this.other && Math.abs(this.x(x) - this.x(this.hovered)) > 36;
       return [x, far ? null : y];
     }
-    if (this.other) return atShare(line, this.stage.cursor.share);
+    if (this.follows()) return atShare(line, this.stage.cursor.share);
     return this.shares ? readAt(line, this.stage.cursor.share, (value) => value) : [0, null];
   }
 }

@@ -45,6 +45,7 @@ function valuesX(chart) {
   const [from, to] = chart.rangeX;
   const low = Math.min(from, to);
   const high = Math.max(from, to);
+  if (chart.other && chart.chart.x_log) return logTicks(low, high, 5);
   if (chart.other) return niceTicks(low, high, 3).filter((value) => chart.other === "seconds" || Number.isInteger(value));
   const own = [...new Set(chart.lines.flatMap((line) => line.x))].filter((x) => x >= low && x <= high).sort((a, b) => a - b);
   if (chart.chart.x_log) return own.length > 2 && own.length <= 5 ? own : logTicks(low, high, 5);
