@@ -4,7 +4,6 @@ torch keeps the level of forward differentiation in globals of its module (2.13:
 threads that differentiate at once, as the lanes of the dashboard or a notebook's cells do, fail or mix their tangents.
 """
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +13,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-_ONE_AT_A_TIME = threading.RLock()  # a field that is differentiated may differentiate on its way
+from explorer.maths.borrowed import TORCH_GLOBALS
 
 
 @contextmanager
@@ -47,7 +46,7 @@ def jvp(ask: Callable[..., Any], at: tuple[Tensor, ...], along: tuple[Tensor, ..
 
     Attention is computed by its plain formula: fused kernels have no forward derivative.
     """
-    with _ONE_AT_A_TIME, sdpa_kernel(SDPBackend.MATH):
+    with TORCH_GLOBALS, sdpa_kernel(SDPBackend.MATH):
         value, change, *_ = torch.func.jvp(ask, at, along)
         return value, change
 
@@ -59,7 +58,7 @@ def dual(
 
     The rate of what does not depend on ``at`` is 0.
     """
-    with _ONE_AT_A_TIME, _plain_attention(), forward_ad.dual_level():
+    with TORCH_GLOBALS, _plain_attention(), forward_ad.dual_level():
         # make_dual's own checks, a quarter of a small net's product, are made for the first alone.
         first = [forward_ad.make_dual(x, v) for x, v in zip(at[:1], along[:1], strict=True)]
         rest = [torch._make_dual(x, v, level=0) for x, v in zip(at[1:], along[1:], strict=True)]

@@ -7,9 +7,9 @@ Source: Sao 2026, arXiv:2603.13552, figure 4 (``mlp``) and table 1 (``transforme
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
+from explorer.maths.borrowed import seeded
 from explorer.maths.names import nearest
 from explorer.models.classifiers import CLASSES, PIXELS, Attending
 
@@ -48,6 +48,4 @@ def arena_net(name: str, seed: int = 0) -> nn.Module:
         ValueError: for an unknown name.
     """
     build = ARENA_NETS[nearest("net", name, ARENA_NETS)]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build()
+    return seeded(seed, build)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from explorer.maths.borrowed import seeded
 from explorer.maths.names import nearest
 
 PIXELS, SIDE, CLASSES = 64, 8, 10
@@ -110,6 +111,4 @@ def classifier(name: str, seed: int = 0) -> nn.Module:
         ValueError: for an unknown name.
     """
     build = CLASSIFIERS[nearest("classifier", name, CLASSIFIERS)]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build()
+    return seeded(seed, build)

@@ -293,16 +293,16 @@ def test_eigenvalues_are_those_of_the_dense_hessian_with_their_residuals():
 
 def test_a_training_is_kept_when_stopped_and_gone_on_with_to_the_bit():
     shelf, other = Shelf(), Shelf()
-    choices = {"view": "training", "optimisers": "sgd,adam", "steps": 60, "looks": 4, "train": True}
+    choices = {"view": "training", "optimisers": "sgd,adam", "steps": 400, "looks": 4, "train": True}
     given = state(shelf, **choices)
     looks = iter(range(10**6))
     stopped = shown(given, shelf, stop=lambda: next(looks) >= 1)
     room = shelf.unfinished(room_key(given))
-    assert 0 < room.descent.step < 60 and of(stopped, Moved)[-1].changes["train"] is False
+    assert 0 < room.descent.step < 400 and of(stopped, Moved)[-1].changes["train"] is False
     rested = LAB.built(vars(given) | of(stopped, Moved)[-1].changes, shelf)
     assert not LAB.is_batch(rested)
     whole = shown(LAB.changed(rested, "train", True, shelf), shelf)
-    assert room.has_ended and "60 of 60 steps" in of(whole, Done)[-1].footer
+    assert room.has_ended and "400 of 400 steps" in of(whole, Done)[-1].footer
     straight = record_of(shown(state(other, **choices), other)).descent
     for run, same in zip(record_of(whole).descent.runs, straight.runs, strict=True):
         assert torch.equal(run.losses, same.losses)

@@ -10,8 +10,8 @@ from landscapes import Weights, built, differenced_hessian, directly, drawn, ent
 from torch import nn
 from torch.nn.functional import dropout, scaled_dot_product_attention
 
+from explorer.maths.borrowed import global_randomness_kept
 from explorer.maths.landscape import FlatLoss, Plane, converge, density, landscape, refine, spectrum, trace
-from explorer.maths.landscape.flat import global_randomness_kept
 
 
 class Attention(nn.Module):

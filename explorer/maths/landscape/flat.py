@@ -4,16 +4,15 @@ The copy's parameters are views of one buffer, so that moving the network is one
 given is never touched: neither its parameters, buffers, mode and gradients, nor anybody's random state.
 """
 
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from explorer.maths.borrowed import global_randomness_kept
 from explorer.maths.landscape.parts import copied, parts_of
 
 Loss = Callable[[Any, Any], Any]
@@ -245,21 +244,6 @@ _MOVED = (
     "`loss` must leave the module as it is; it changed parameters; "
     "take training steps out of it and give the loss only"
 )
-
-
-@contextmanager
-def global_randomness_kept(like: Tensor) -> Iterator[None]:
-    """Whatever runs inside leaves the global generators of torch, numpy and Python where they were."""
-    torch_state, numpy_state, state = torch.get_rng_state(), np.random.get_state(), random.getstate()
-    cuda_state = torch.cuda.get_rng_state(like.device) if like.is_cuda else None
-    try:
-        yield
-    finally:
-        torch.set_rng_state(torch_state)
-        np.random.set_state(numpy_state)
-        random.setstate(state)
-        if cuda_state is not None:
-            torch.cuda.set_rng_state(cuda_state, like.device)
 
 
 def _checked(answer: Any) -> Tensor:

@@ -9,7 +9,8 @@ has no second derivative the gradient is asked to either side instead, and ``by`
 import torch
 from torch import Tensor
 
-from explorer.maths.landscape.flat import FlatLoss, global_randomness_kept
+from explorer.maths.borrowed import global_randomness_kept
+from explorer.maths.landscape.flat import FlatLoss
 from explorer.maths.landscape.pieces import Pieces
 
 

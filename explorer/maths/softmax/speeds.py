@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.utils import get_total_norm
 
+from explorer.maths.borrowed import TORCH_GLOBALS
 from explorer.maths.forward import dual
 from explorer.maths.names import nearest
 
@@ -254,10 +255,10 @@ def takes_batch_statistics(modules: Iterable[nn.Module]) -> bool:
 def quiet(anatomy: Anatomy) -> Iterator[None]:
     """No dropout, no gradients, no fused encoder layers; the global generators and all modes as before at the end."""
     trained = [m for m in anatomy.modules if m.training and not isinstance(m, _NormBase)]
-    fused = torch.backends.mha.get_fastpath_enabled()
     devices = {p.device for p in anatomy.parameters.values() if p.is_cuda}
-    state, states = torch.get_rng_state(), {d: torch.cuda.get_rng_state(d) for d in devices}
-    with torch.no_grad():
+    with TORCH_GLOBALS, torch.no_grad():
+        state, states = torch.get_rng_state(), {d: torch.cuda.get_rng_state(d) for d in devices}
+        fused = torch.backends.mha.get_fastpath_enabled()
         try:
             torch.backends.mha.set_fastpath_enabled(False)
             for m in trained:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
+from explorer.maths.borrowed import seeded
 from explorer.maths.fields import NetworkField
 from explorer.maths.landscape.flat import FlatLoss, Loss
 from explorer.maths.targets import AbstractTarget
@@ -130,7 +131,7 @@ def digits_problem(module: nn.Module | None = None, n: int = 1024, seed: int = 0
     if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= len(images):
         raise ValueError(f"`n` must be a whole number of digits from 1 to {len(images)}; got {n!r}")
     rows = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:n]
-    net = module or _seeded(
+    net = module or seeded(
         seed,
         lambda: nn.Sequential(
             nn.Linear(64, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 10)
@@ -171,16 +172,10 @@ def modular_problem(modulus: int = 23, share: float = 0.5, seed: int = 0) -> Pro
     pairs = torch.cartesian_prod(torch.arange(modulus), torch.arange(modulus))
     order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(seed))
     pairs = pairs[order[: max(1, round(share * len(pairs)))]]
-    net = _seeded(seed, lambda: ModularTransformer(modulus))
+    net = seeded(seed, lambda: ModularTransformer(modulus))
     label = f"transformer on a + b mod {modulus}, {len(pairs)} pairs"
     return Problem(classified, net, (pairs, pairs.sum(1) % modulus), label)
 
 
 PROBLEMS: dict[str, Callable[..., Problem]] = {"digits": digits_problem, "modular": modular_problem}
 """Every problem that needs no network of somebody's, by its key."""
-
-
-def _seeded(seed: int, build: Callable[[], nn.Module]) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build()

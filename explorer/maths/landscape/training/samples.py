@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils import _pytree as pytree
 
+from explorer.maths.borrowed import global_randomness_kept
 from explorer.maths.forward import dual
-from explorer.maths.landscape.flat import FlatLoss, Loss, global_randomness_kept
+from explorer.maths.landscape.flat import FlatLoss, Loss
 
 
 class Samples:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from explorer.maths.borrowed import seeded
 from explorer.maths.names import nearest
 from explorer.maths.softmax.experiments.split import Split
 
@@ -62,16 +63,18 @@ def addition(prime: int = 31, part: float = 0.8, seed: int = 0) -> Split:
     return Split(pairs[:n], sums[:n], pairs[n:], sums[n:])
 
 
+def _drawn(prime: int, width: int) -> tuple[nn.Embedding, nn.Linear, nn.Linear]:
+    embed = nn.Embedding(prime, width)
+    nn.init.normal_(embed.weight, std=SMALL)
+    return embed, nn.Linear(2 * width, width), nn.Linear(width, prime, bias=False)
+
+
 class Adder(nn.Module):
     """Two learnt embeddings joined, one hidden layer of relu, one logit for each residue."""
 
     def __init__(self, prime: int, width: int = 64, seed: int = 0):
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.embed = nn.Embedding(prime, width)
-            nn.init.normal_(self.embed.weight, std=SMALL)
-            self.hidden, self.head = nn.Linear(2 * width, width), nn.Linear(width, prime, bias=False)
+        self.embed, self.hidden, self.head = seeded(seed, lambda: _drawn(prime, width))
 
     def forward(self, pairs: Tensor) -> Tensor:
         return self.head(functional.relu(self.hidden(self.embed(pairs).flatten(1))))
