@@ -80,11 +80,9 @@ class Page:
             self._pump()
 
     def _pump(self, again: bool = False) -> None:
-        """Everything new in one message, so that the browser lays the page out and paints it once."""
         self._is_due, self._pumped = False, time.monotonic()
-        with pn.io.hold(self._document):
-            self.stage.pump()
-            self.write(again)
+        self.stage.pump()
+        self.write(again)
 
     def write(self, again: bool = False) -> None:
         """Say on rail and last line what holds now; equal texts send nothing.
@@ -111,7 +109,10 @@ class Page:
                 self.visit.say(str(fault))
             except Exception as fault:  # shown to the person with an id; the log has the rest
                 self.visit.say(told(fault))
-            self._pump(again)
+            # All that is new in one message, so that the browser lays the page out and paints it once. Only here, where
+            # the browser has just spoken: what is held while a session is still being connected is dropped.
+            with pn.io.hold(self._document):
+                self._pump(again)
 
         return heard
 

@@ -73,7 +73,7 @@ class LandscapeLab(AbstractLab[LandscapeState]):
         if name != "decay" or value is not True or share is None or state.view != RIVER:
             return {}
         step = (1.0 - share) * river.last_step(state) / state.steps
-        return {"decay_from": min(1.0, max(0.02, round(step, 2)))}
+        return {"decay_from": min(1.0, max(0.02, round(step, 4)))}
 
     def settled(self, values: dict[str, Any], just: str) -> dict[str, Any]:
         return settled(values, just)
