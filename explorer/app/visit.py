@@ -235,13 +235,15 @@ class Visit:
     @property
     def tabs(self) -> dict[str, str]:
         """The query that opens each lab with what it shares with this state."""
-        if self._carried is None or self._carried[0] != self.state:
-            states = {
-                name: self.state if lab is self.lab else carried(self.lab, self.state, lab, self.shelf)
-                for name, lab in LABS.items()
-            }
-            self._carried = (self.state, states)
-        links = {name: link_of(LABS[name], state, self.share) for name, state in self._carried[1].items()}
+        others = {name: lab for name, lab in LABS.items() if lab is not self.lab}
+        # A choice that no other lab knows, a colour say, carries nothing new.
+        known = {name for lab in others.values() for name in lab.controls} & set(self.lab.controls)
+        shared = tuple(sorted((name, getattr(self.state, name)) for name in known))
+        if self._carried is None or self._carried[0] != shared:
+            states = {name: carried(self.lab, self.state, lab, self.shelf) for name, lab in others.items()}
+            self._carried = (shared, states)
+        states = {name: self._carried[1].get(name, self.state) for name in LABS}
+        links = {name: link_of(LABS[name], state, self.share) for name, state in states.items()}
         return {
             name: f"{link}&{MINE}={self.word}" if PREFIX in link else link for name, link in links.items()
         }
