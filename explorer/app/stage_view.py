@@ -34,14 +34,21 @@ class StageView(pn.custom.AnyWidgetComponent):
         self.feed = feed or Feed()
         self._document = pn.state.curdoc
         self._clock: Any = None
+        self._is_connected = False
         self.param.update(**self.feed.texts())
         self.feed.news()
-        self.param.watch(self._answer, "ready")
+        self.param.watch(lambda event: self._answer(), "ready")
+        if getattr(self._document, "session_context", None) is None:
+            self._connected()
+        else:
+            pn.state.onload(self._connected)
 
     def pump(self) -> None:
         """Send what the feed has got since the last time; call it on the document's loop."""
+        if not self._is_connected:
+            return
         fresh: dict[str, Any] = self.feed.news()
-        # Before the page is there a piece would be lost; `ready` will ask for everything.
+        # Before the stage is there a piece would be lost; `ready` will ask for everything.
         if self.ready and (chunk := self.feed.drain()):
             fresh["chunk"] = chunk
         if fresh:
@@ -66,5 +73,15 @@ class StageView(pn.custom.AnyWidgetComponent):
             self._clock = None
         self.pump()
 
-    def _answer(self, _event: object) -> None:
-        self.param.update(**self.feed.news(), frames=self.feed.snapshot())
+    def _connected(self) -> None:
+        """The page is whole. What is said before reaches no browser, though its copy of the page is made already."""
+        self._is_connected = True
+        if self.ready:
+            self._answer()
+        else:
+            self.param.update(**self.feed.news())
+
+    def _answer(self) -> None:
+        """All that there is, for a stage that has just been put on the page."""
+        if self._is_connected:
+            self.param.update(**self.feed.news(), frames=self.feed.snapshot())

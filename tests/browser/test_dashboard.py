@@ -34,6 +34,27 @@ def test_it_opens_with_a_finished_run_and_the_picture_comes_soon(page, served):
     assert took < 10, f"the first picture took {took:.1f} s"
 
 
+LATE = """
+const { send } = WebSocket.prototype;
+const message = [];
+WebSocket.prototype.send = function (frame) {
+  message.push(frame);
+  if (message.length < 3) return;  // head, metadata and content of one message
+  const frames = message.splice(0);
+  const go = () => frames.forEach((each) => send.call(this, each));
+  if (String(frames[2]).includes("document_ready")) setTimeout(go, 600);
+  else go();
+};
+"""
+
+
+def test_the_picture_comes_where_the_stage_is_ready_long_before_the_page(page, served):
+    """Seen red with the stage answered at once: its copy of the page was made, and no message reached it yet."""
+    page.add_init_script(LATE)
+    opened(page, served.url)
+    assert data(page)["got"] == "21"
+
+
 def dragged(page, box, moves, pause=0):
     """Move the held hand over the slider; what was seen after each pause."""
     seen = set()
