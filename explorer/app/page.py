@@ -29,6 +29,8 @@ from explorer.labs.gate import Gate
 FOLDER = Path(__file__).parent / "browser"
 PUMP_EVERY = 0.02
 """Seconds between two messages of a run to a browser; more would not be seen."""
+RECEIPT = 0.002
+"""Seconds in which the browser's message is receipted. An answer that is ready sooner waits 10 ms for its turn."""
 FILES = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explorer-files")
 """Files for the person are made here, one at a time, off the loop that serves the pages."""
 
@@ -47,6 +49,7 @@ class Page:
         self.stage = StageView(visit.feed, **room)
         self._is_loaded, self._is_due, self._pumped = False, False, 0.0
         self._answered = {"rail": 0, "foot": 0}
+        self._said: dict[str, int] = {}
         visit.news = self.pump_soon
         visit.begin()
         self.write()
@@ -73,6 +76,8 @@ class Page:
         self._pump()
 
     def _pump_paced(self) -> None:
+        if not self._is_due:  # it went out with the answer to a choice
+            return
         early = self._pumped + PUMP_EVERY - time.monotonic()
         if early > 0:
             self._document.add_timeout_callback(self._pump, 1 + int(1000 * early))
@@ -89,7 +94,9 @@ class Page:
 
         After a choice it is said ``again``, even where nothing changed: the browser already shows what was refused.
         """
-        stamp = {"said": time.monotonic_ns()} if again else {}
+        if again:
+            self._said = {"said": time.monotonic_ns()}
+        stamp = self._said
         answered = {"answered": self._answered["rail"]}
         self.rail.content = json.dumps(content_of(self.visit) | answered | stamp)
         self.foot.facts = json.dumps(self.visit.facts() | stamp)
@@ -101,6 +108,7 @@ class Page:
         """Whatever goes wrong becomes a note; the page goes on and shows what holds."""
 
         async def heard(event: Any) -> None:
+            await asyncio.sleep(RECEIPT)
             try:
                 answer = act(event.new)
                 if asyncio.iscoroutine(answer):

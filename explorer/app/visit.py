@@ -60,7 +60,7 @@ class Visit:
         self.status = Status("empty", "")
         self.is_opened = False
         self._launches = 0
-        self._carried: tuple[Any, dict[str, Any]] | None = None  # a state, and what each lab takes of it
+        self._carried: tuple[Any, dict[str, str]] | None = None  # what is shared, and the links that carry it
 
     # --- runs ---
 
@@ -238,12 +238,12 @@ class Visit:
         others = {name: lab for name, lab in LABS.items() if lab is not self.lab}
         # A choice that no other lab knows, a colour say, carries nothing new.
         known = {name for lab in others.values() for name in lab.controls} & set(self.lab.controls)
-        shared = tuple(sorted((name, getattr(self.state, name)) for name in known))
+        shared = (self.share, *sorted((name, getattr(self.state, name)) for name in known))
         if self._carried is None or self._carried[0] != shared:
             states = {name: carried(self.lab, self.state, lab, self.shelf) for name, lab in others.items()}
-            self._carried = (shared, states)
-        states = {name: self._carried[1].get(name, self.state) for name in LABS}
-        links = {name: link_of(LABS[name], state, self.share) for name, state in states.items()}
+            links = {name: link_of(lab, states[name], self.share) for name, lab in others.items()}
+            self._carried = (shared, links)
+        links = self._carried[1] | {self.lab.name: link_of(self.lab, self.state, self.share)}
         return {
             name: f"{link}&{MINE}={self.word}" if PREFIX in link else link for name, link in links.items()
         }

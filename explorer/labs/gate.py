@@ -10,7 +10,7 @@ import itertools
 import threading
 
 from explorer.labs.flights import Flight, Lane, Make, Show, Ticket
-from explorer.labs.kept import Kept
+from explorer.labs.kept import Kept, settled
 from explorer.labs.scene import Event, Status
 
 INTERACTIVE, BATCH = "interactive", "batch"
@@ -165,7 +165,7 @@ class Gate:
             self._forget(flight)
             self._lanes[lane].leave()
             if flight.is_whole and flight.is_kept:
-                self._kept.put(flight.key, flight.events)
+                self._kept.put(flight.key, settled(flight.events))
 
     def _forget(self, flight: Flight) -> None:
         if self._flights.get(flight.key) is flight:

@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from explorer import __version__
-from explorer.labs.scene import Event
+from explorer.labs.scene import Charts, Event, Status
 
 
 class Kept:
@@ -31,6 +31,12 @@ class Kept:
         self._bytes += size
         while self._bytes > self._bound:
             self._bytes -= self._runs.popitem(last=False)[1][1]
+
+
+def settled(events: list[Event]) -> list[Event]:
+    """What shows a finished run: its charts and its status as they were last, and all else."""
+    last = {type(event): event for event in events if isinstance(event, Charts | Status)}
+    return [event for event in events if last.get(type(event), event) is event]
 
 
 def weight(thing: Any) -> int:

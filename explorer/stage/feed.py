@@ -181,7 +181,10 @@ def _replaces(block: bytes, old: bytes) -> bool:
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
+    try:  # most are plain already, and to find out by writing them costs a tenth of making them so
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:

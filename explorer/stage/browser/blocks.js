@@ -38,7 +38,9 @@ class Store {
     const fault = misfit(block);
     if (fault) return fault;
     if (block.kind === "target") {
-      this.targets.set(block.run, { n: block.n, dims: block.dims, values: readValues(view, block) });
+      const target = { n: block.n, dims: block.dims, values: readValues(view, block) };
+      // One that is sent again stays the object that it was: what is drawn of it is kept.
+      if (!alike(this.targets.get(block.run), target)) this.targets.set(block.run, target);
       return "";
     }
     const run = this.runs.get(block.run) || new Run(block.run);
@@ -165,6 +167,11 @@ function misfit(block) {
 // One number for each path, or for each cell of a map.
 function isValue(block) {
   return block.kind === "colour" || block.kind === "heat";
+}
+
+function alike(one, other) {
+  if (!one || one.n !== other.n || one.dims !== other.dims) return false;
+  return one.values.every((value, i) => Object.is(value, other.values[i]));
 }
 
 // Keeps the least and the greatest that has come.

@@ -1,6 +1,8 @@
 // One pane: a picture of one run at the cursor. Space is drawn equal along both axes, in a fixed box.
 
 const NEAR = 26; // how far a hand may be from the particle it means, in CSS pixels
+const GROUNDS = 3; // kept for a pane, or fewer where they would hold more than so many pixels
+const GROUND_PIXELS = 3e6;
 
 class Pane {
   constructor(stage, index, parent) {
@@ -17,6 +19,7 @@ class Pane {
     this.heat = new Heat(this);
     this.surface = new Surface(this);
     this.heatFrame = -1;
+    this.grounds = [];
   }
 
   build(parent) {
@@ -69,6 +72,7 @@ class Pane {
     for (const canvas of [this.canvas, this.base]) Object.assign(canvas, { width, height });
     this.pixels = new Pixels(width, height);
     this.density = null;
+    this.grounds = [];
   }
 
   // Fits the box into the free part of the pane; what lies around the box is still drawn.
@@ -101,21 +105,25 @@ class Pane {
     const { run } = this;
     const tint = tintOf(this);
     this.fit();
-    if (this.isNew(run, tint)) this.layGround(run, tint);
+    this.still = this.ground(run, tint);
     this.sprites(run && run.layers.state ? run.layers.state.n : 1);
     this.layStrands(run, tint);
     this.stale = false;
   }
 
-  // Whether anything under the coloured paths is other than it was; a map and plain paths are always laid anew.
-  isNew(run, tint) {
+  // What lies under the coloured paths. The last few are kept: hands go back and forth between two or three pictures.
+  // A map and plain paths are always laid anew.
+  ground(run, tint) {
     const { theme, layers } = this.stage;
-    const target = layers.has("target") ? this.target() : null;
     const plain = run && run.layers.state && layers.has("paths") && !tint;
-    const sign = this.heatFrame >= 0 || plain ? "" : [theme.name, this.width, this.height, this.place, this.words, this.stage.headHeight, JSON.stringify(this.spec.shapes)].join();
-    const same = sign && sign === this.sign && target === this.laid;
-    Object.assign(this, { sign, laid: target });
-    return !same;
+    if (this.heatFrame >= 0 || plain) return this.layGround(run, tint);
+    const target = layers.has("target") ? this.target() : null;
+    const sign = [theme.name, this.width, this.height, this.place, this.words, this.stage.headHeight, JSON.stringify(this.spec.shapes)].join();
+    const known = this.grounds.find((each) => each.sign === sign && each.target === target);
+    const newest = known || { sign, target, pixels: this.layGround(run, tint) };
+    const room = clamp(Math.floor(GROUND_PIXELS / (this.width * this.height)), 1, GROUNDS);
+    this.grounds = [newest, ...this.grounds.filter((each) => each !== known)].slice(0, room);
+    return newest.pixels;
   }
 
   layGround(run, tint) {
@@ -131,7 +139,7 @@ class Pane {
     const pixels = context.getImageData(0, 0, this.width, this.height);
     this.pixels.words.set(new Uint32Array(pixels.data.buffer));
     this.splatTarget(theme, layers);
-    this.still = Uint32Array.from(this.pixels.words);
+    return this.pixels.words.slice();
   }
 
   layStrands(run, tint) {
