@@ -35,7 +35,7 @@ class Kept:
 
 def settled(events: list[Event]) -> list[Event]:
     """What shows a finished run: its charts and its status as they were last, and all else."""
-    last = {type(event): event for event in events if isinstance(event, Charts | Status)}
+    last: dict[type, Event] = {type(each): each for each in events if isinstance(each, Charts | Status)}
     return [event for event in events if last.get(type(event), event) is event]
 
 

@@ -64,8 +64,8 @@ def density(
     batch: Any,
     *,
     k: int = 10,
-    probes: int = 4,
-    steps: int = 20,
+    probes: int = 2,
+    steps: int = 40,
     seed: int = 0,
     room: int | None = None,
 ) -> Density:

@@ -93,7 +93,7 @@ class FlatLoss:
         if point is not None:
             self.place.copy_(point)
         with global_randomness_kept(self.place):
-            return float(self._said().mean())
+            return float(self.said().mean())
 
     def values(self, points: Tensor) -> Tensor:
         """The mean losses [c] at ``points`` [c, P], all in one vmap; whatever torch cannot batch raises."""
@@ -152,7 +152,7 @@ class FlatLoss:
     def answer(self) -> Tensor:
         """What the loss says [] or [n] where the copy stands, before its mean, float64 on the CPU."""
         with global_randomness_kept(self.place):
-            return self._said()
+            return self.said()
 
     @contextmanager
     def asked_of(self, batch: Any) -> Iterator[None]:
@@ -175,12 +175,12 @@ class FlatLoss:
         """
         self.place.copy_(self.start)
         with global_randomness_kept(self.place):  # around both, so that what is random differs
-            first = float(self._said().mean())
+            first = float(self.said().mean())
             begun = self.clock()
-            answer = self._said()
+            answer = self.said()
             seconds = self.clock() - begun
         again = float(answer.mean())
-        if not torch.equal(self.place, self.start) and bool(torch.isfinite(self.start).all()):
+        if self.has_moved:
             raise ValueError(_MOVED)
         loose = torch.finfo(self.start.dtype).eps ** 0.75 * max(abs(first), abs(again))
         if abs(first - again) > loose:
@@ -190,11 +190,17 @@ class FlatLoss:
             )
         return answer, seconds
 
+    @property
+    def has_moved(self) -> bool:
+        """Whether the copy stands elsewhere than at ``start``; where there is a NaN, that cannot be told."""
+        return not torch.equal(self.place, self.start) and bool(torch.isfinite(self.start).all())
+
     def clock(self) -> float:
         """Seconds of this thread's work: what a wait would be on a machine that has nothing else to do."""
         return time.perf_counter() if self.start.is_cuda else time.thread_time()
 
-    def _said(self) -> Tensor:
+    def said(self) -> Tensor:
+        """``answer`` with the global generators left where the loss leaves them: what is random differs each time."""
         answer = self._answered()
         self._leave_as_found()
         return answer.detach().double().cpu()

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from explorer.maths.borrowed import global_randomness_kept
 from explorer.maths.landscape.batches import samples_in, spread_rows, taken
 from explorer.maths.landscape.directions import Directions
 from explorer.maths.landscape.flat import FlatLoss
@@ -18,6 +19,7 @@ from explorer.maths.landscape.flat import FlatLoss
 BUDGET = 0.06
 """Seconds of one thread for the losses of a first picture."""
 PLACES = 25
+"""Of a first picture, in one vmap where that is cheaper."""
 SOON = 1.25
 """Of the budget that a picture from the whole batch may take before one of a few samples comes first."""
 LEAST = 2
@@ -26,8 +28,6 @@ JOINED = 0.55
 """Of the seconds of a loss that one takes in a vmap, where calling the module is most of it."""
 GROWTH = 8
 """Times as many samples in the next glance, while that is less than a quarter of all."""
-TOGETHER = 13
-"""Places in one vmap: half a picture, so that its states stay small."""
 
 
 class Few(NamedTuple):
@@ -79,7 +79,7 @@ class Glance:
     def looks(self, places: Sequence[tuple[float, ...]], rows: int) -> Iterator[Few]:
         """The losses at ``places``, in order, as many at a time as are made at a time."""
         coordinates = torch.tensor(places, dtype=torch.float64)
-        done, together = 0, TOGETHER if self._is_mostly_calling(rows) else 1
+        done, together = 0, PLACES if self._is_mostly_calling(rows) else 1
         with self.flat.asked_of(self._taken(rows)):
             while done < len(places):
                 some = coordinates[done : done + together]
@@ -120,10 +120,17 @@ class Glance:
         return self.seconds * PLACES > SOON * BUDGET and is_cheaper
 
     def _is_measured(self) -> bool:
-        """Time ever more samples until they are too dear, or are half of all; False where they are not independent."""
+        """Time ever more samples until they are too dear, or are half of all; False where they are not independent.
+
+        False too for a loss that is random or changes the module: whoever asks for all refuses it.
+        """
+        self.flat.place.copy_(self.flat.start)
+        with global_randomness_kept(self.flat.place):  # around all, so that what is random differs
+            return self._are_alike() and not self.flat.has_moved
+
+    def _are_alike(self) -> bool:
         rows = LEAST
-        with self.flat.asked_of(self._taken(rows)):
-            known, seconds = self.flat.twice()
+        known, seconds = self._timed(rows)
         self.centre, self._costs = float(known.mean()), [(rows, seconds)]
         while known.shape == (rows,):
             rows = min(self.total // 2, 4 * rows) if seconds * PLACES < BUDGET else 2 * rows
@@ -144,7 +151,7 @@ class Glance:
     def _timed(self, rows: int) -> tuple[Tensor, float]:
         begun = self.flat.clock()
         with self.flat.asked_of(self._taken(rows)):
-            return self.flat.answer(), self.flat.clock() - begun
+            return self.flat.said(), self.flat.clock() - begun
 
     def _at(self, rows: int) -> float:
         """Seconds of the loss of so many samples, on the line through the least and the most that were asked."""

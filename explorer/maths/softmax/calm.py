@@ -5,7 +5,7 @@ its training. An optimiser's step follows its gradient and its settings. While t
 is at most twice as long as at the last step that was followed, and that step's guess, grown as the gradient has, stays
 within the limit, the next step is let pass. A guess already holds its own doubt, a factor of 2 unless measurements
 have borne it out. Memory (momentum, second moments) can lengthen a step in a few steps, so that it is followed again
-after 1, 2, 4, 8 .. steps.
+after 1, 2, 4, 8 .. steps, or after 4, 16, 64 where the guess leaves room for a step of twice the length.
 """
 
 from typing import Any
@@ -19,32 +19,48 @@ SHORT = 0.8
 """The part of the limit within which the guess must lie."""
 
 
+ROOMY = 0.5 * SHORT
+"""The part of the limit up to which a step may grow to twice its length unseen."""
+FOURS = 0x5555_5554
+"""The bits of 4, 16, 64 .."""
+
+
 class Calm:
     """What the last step that was followed was like."""
 
     def __init__(self) -> None:
-        self._slope, self._settings, self._part = 0.0, [()], float("inf")
+        self._slope, self._part = 0.0, float("inf")
+        self._settings: list[list[tuple[str, Any]]] = []
 
     def seen(self, slope: float, optimizer: Optimizer, part: float) -> None:
         """A step was followed: its gradient's length, and its guessed r (in doubt) as a part of the limit."""
         self._slope, self._part = slope, part
-        self._settings = settings_of(optimizer)
+        self._settings = [
+            [(name, plain(value)) for name, value in group.items() if name != "params"]
+            for group in optimizer.param_groups
+        ]
 
     def holds(self, slope: float, optimizer: Optimizer, age: int) -> bool:
         """Whether the step number ``age`` after a measurement may pass unfollowed."""
         grown = slope / self._slope if self._slope else float("inf")
-        if age & (age - 1) == 0 or not (grown <= GROWN and max(1.0, grown) * self._part <= SHORT):
+        is_due = age & (age - 1) == 0 and (self._part > ROOMY or age & FOURS)
+        if is_due or not (grown <= GROWN and max(1.0, grown) * self._part <= SHORT):
             return False
-        return settings_of(optimizer) == self._settings
+        return self._is_set_as_before(optimizer.param_groups)
+
+    def _is_set_as_before(self, groups: list[dict[str, Any]]) -> bool:
+        if len(groups) != len(self._settings):
+            return False
+        for group, settings in zip(groups, self._settings, strict=True):
+            if len(group) != len(settings) + 1:
+                return False
+            for name, value in settings:
+                now = group.get(name)
+                if now is not value and plain(now) != value:
+                    return False
+        return True
 
 
-def settings_of(optimizer: Optimizer) -> list[tuple[Any, ...]]:
-    """The settings of each group as plain values; a rate may be a tensor that is changed in place."""
-    return [
-        tuple(
-            float(value) if isinstance(value, torch.Tensor) else value
-            for name, value in group.items()
-            if name != "params"
-        )
-        for group in optimizer.param_groups
-    ]
+def plain(value: Any) -> Any:
+    """A setting as it can be compared later: a rate may be a tensor that is changed in place."""
+    return float(value) if isinstance(value, torch.Tensor) else value

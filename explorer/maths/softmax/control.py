@@ -248,6 +248,9 @@ class RadiusControl:
         self.log.append(Event(self.steps, kind, r, scale, by))
 
     def _stepped(self) -> list[nn.Parameter]:
+        groups = self.optimizer.param_groups
+        if len(groups) == 1:  # no copy: this is asked at every step
+            return groups[0]["params"]
         return [p for group in self.optimizer.param_groups for p in group["params"]]
 
     def zero_grad(self, set_to_none: bool = True) -> None:
