@@ -170,3 +170,22 @@ def test_a_guide_is_cut_at_the_edge_of_the_plot(bench):
     part = (end[0] - 34) / (plot["width"] - 46)
     assert part == pytest.approx(7.30103 / 3 / 3, abs=0.01)
     assert end[1] == pytest.approx(plot["height"] - 20, abs=0.6)
+
+
+def test_the_name_of_a_guide_gives_way_to_a_line_and_to_its_name(bench):
+    """Seen red with the name at the right end whatever is there."""
+    page = bench(1200, 700)
+    made = work(2, guides=False, log=False, x_log=False, y=[0, 3], x_range=[0, 10])
+    made["lines"][0].update({"x": [0.0, 5.0, 10.0], "y": [0.2, 1.0, 1.1]})
+    made["lines"][1].update({"x": [0.0, 5.0, 10.0], "y": [2.2, 2.0, 1.0]})
+    made["lines"].append(
+        {"run": 1, "label": "limit", "role": "state", "guide": True, "x": [0.0, 10.0], "y": [1.05, 1.05]}
+    )
+    shown(page, [made])
+    named = page.locator("text.exs-tick.exs-halo", has_text="limit")
+    boxes = [each.bounding_box() for each in (named, *page.locator(".exs-name").all())]
+    plot = page.locator(".exs-plot").first.bounding_box()
+    assert boxes[0]["x"] < plot["x"] + plot["width"] / 2, "at the left end, for lines run along the right one"
+    for other in boxes[1:]:
+        apart = boxes[0]["x"] + boxes[0]["width"] < other["x"] or other["x"] + other["width"] < boxes[0]["x"]
+        assert apart or abs(boxes[0]["y"] - other["y"]) >= 9

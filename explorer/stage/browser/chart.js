@@ -147,6 +147,7 @@ class Chart {
     this.nameY();
     drawVerticals(this);
     nameLevels(this);
+    nameGuides(this);
     this.nameLines();
     this.points = lines.map((line) => draw("circle", { r: 3.6, fill: this.colour(line.role), stroke: this.stage.theme.page, "stroke-width": 1.4 }, svg));
     this.move();

@@ -33,10 +33,6 @@ function drawGuide(chart, line) {
   const [xs, ys] = within(chart, line);
   const stroke = line.role ? chart.colour(line.role) : chart.stage.theme.muted;
   draw("path", { class: "exs-guide", d: course(chart, xs, ys), stroke }, chart.svg);
-  const last = xs.findLastIndex(Number.isFinite);
-  if (!line.label || last < 0) return;
-  const right = chart.width - INSETS.right;
-  draw("text", { class: "exs-tick exs-halo", x: Math.min(chart.x(xs[last]), right), y: chart.y(ys[last]) - 5, "text-anchor": "end" }, chart.svg).textContent = line.label;
 }
 
 // The points of a line inside the range of y, with those where it crosses its ends; a null between where it leaves and

@@ -17,17 +17,30 @@ function namePlaces(chart) {
 // The name of each level stands at one of its ends, above or below, away from lines and other words.
 function nameLevels(chart) {
   for (const level of chart.chart.levels || []) {
-    if (!level.label) continue;
-    const half = 3 * level.label.length;
-    const y = chart.y(level.y);
-    const [left, right] = [INSETS.left + 4 + half, chart.width - INSETS.right - half];
-    const places = [[left, y - 8], [right, y - 8], [left, y + 9], [right, y + 9]].map(([x, middle]) => ({ x, y: middle, half }));
-    const found = places.map((place) => ({ place, room: roomFor(chart, place, null, chart.words)?.room ?? -1 }));
-    // The first of equals: one that is clear stays where it is while lines grow.
-    const { place } = found.find(({ room }) => room >= ROOM) || found.reduce((best, next) => (next.room > best.room ? next : best));
-    chart.words.push(place);
-    draw("text", { class: "exs-tick exs-halo", x: place.x, y: place.y + 4, "text-anchor": "middle" }, chart.svg).textContent = level.label;
+    const ends = [[INSETS.left + 4, level.y], [chart.width - INSETS.right, level.y]];
+    if (level.label) nameAtEnds(chart, level.label, ends);
   }
+}
+
+// So does that of each guide; where both of its ends are clear, at the right one.
+function nameGuides(chart) {
+  for (const line of chart.guides) {
+    const [xs, ys] = within(chart, line);
+    const known = [xs.findLastIndex(Number.isFinite), xs.findIndex(Number.isFinite)];
+    if (line.label && known[0] >= 0) nameAtEnds(chart, line.label, known.map((i) => [chart.x(xs[i]), ys[i]]));
+  }
+}
+
+function nameAtEnds(chart, label, ends) {
+  const half = 3 * label.length;
+  const [left, right] = [INSETS.left + 4 + half, chart.width - INSETS.right - half];
+  const middles = ends.map(([x, y]) => [clamp(x - half, left, right), chart.y(y)]);
+  const places = [-8, 9].flatMap((down) => middles.map(([x, y]) => ({ x, y: y + down, half })));
+  const found = places.map((place) => ({ place, room: roomFor(chart, place, null, chart.words)?.room ?? -1 }));
+  // The first of equals: one that is clear stays where it is while lines grow.
+  const { place } = found.find(({ room }) => room >= ROOM) || found.reduce((best, next) => (next.room > best.room ? next : best));
+  chart.words.push(place);
+  draw("text", { class: "exs-tick exs-halo", x: place.x, y: place.y + 4, "text-anchor": "middle" }, chart.svg).textContent = label;
 }
 
 function isKnown(line) {
