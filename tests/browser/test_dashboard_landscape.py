@@ -127,9 +127,9 @@ def test_a_decay_branches_the_run_where_the_cursor_stands(page, served):
     slider.focus()
     for _ in range(8):
         slider.press("ArrowLeft")
+    lab.wait_for_timeout(500)  # the last key is painted, and the page tells the server where the cursor rests
     at = int(step(lab).split()[2])
     assert at < 60
-    lab.wait_for_timeout(500)  # the page tells the server where the cursor rests
     press(lab, "Decay now")
     until(lab, lambda: "1 branch" in line(lab), 120)
     said = lab.locator(".exs-caption").first.inner_text()
