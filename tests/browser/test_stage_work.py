@@ -189,3 +189,18 @@ def test_the_name_of_a_guide_gives_way_to_a_line_and_to_its_name(bench):
     for other in boxes[1:]:
         apart = boxes[0]["x"] + boxes[0]["width"] < other["x"] or other["x"] + other["width"] < boxes[0]["x"]
         assert apart or abs(boxes[0]["y"] - other["y"]) >= 9
+
+
+def test_a_guide_is_not_named_where_all_of_them_begin(bench):
+    """Taylor orders start as one line: a name there would be read as that of the whole bundle."""
+    page = bench(1200, 700)
+    made = work(1, guides=False, log=False, x_log=False, y=[0, 3], x_range=[0, 10])
+    made["lines"][0].update({"x": [0.0, 6.0, 10.0], "y": [0.5, 0.5, 1.0]})
+    for label, top in (("4", 2.9), ("8", 2.2), ("16", 1.6)):
+        course = {"x": [0.0, 4.0, 10.0], "y": [0.5, 0.5, top]}
+        made["lines"].append({"run": 1, "label": label, "role": "state", "guide": True, **course})
+    shown(page, [made])
+    plot = page.locator(".exs-plot").first.bounding_box()
+    for label in ("4", "8", "16"):
+        box = page.locator("text.exs-tick.exs-halo", has_text=label).first.bounding_box()
+        assert box["x"] > plot["x"] + 0.8 * plot["width"], label

@@ -1,6 +1,7 @@
 // What names the lines of a chart: a word beside each, or a row of keys above the plot where words would collide.
 
 const ROOM = 9; // from the middle of a name to another line, in pixels
+const SHARED = 4; // pixels between two lines that the eye takes for one
 
 // A place for the name of each line, or null where one of them has none that touches nothing.
 function namePlaces(chart) {
@@ -22,13 +23,22 @@ function nameLevels(chart) {
   }
 }
 
-// So does that of each guide; where both of its ends are clear, at the right one.
+// So does that of each guide, at the right one where both are clear; an end that it shares with another names neither.
 function nameGuides(chart) {
   for (const line of chart.guides) {
     const [xs, ys] = within(chart, line);
-    const known = [xs.findLastIndex(Number.isFinite), xs.findIndex(Number.isFinite)];
-    if (line.label && known[0] >= 0) nameAtEnds(chart, line.label, known.map((i) => [chart.x(xs[i]), ys[i]]));
+    const known = [xs.findLastIndex(Number.isFinite), xs.findIndex(Number.isFinite)].filter((i) => i >= 0);
+    const own = known.filter((i) => !isShared(chart, line, xs[i], chart.y(ys[i])));
+    const ends = own.length ? own : known.slice(0, 1);
+    if (line.label && ends.length) nameAtEnds(chart, line.label, ends.map((i) => [chart.x(xs[i]), ys[i]]));
   }
+}
+
+function isShared(chart, own, x, y) {
+  return [...chart.lines, ...chart.guides].some((line) => {
+    const height = line === own ? null : valueAt(line, x);
+    return height !== null && Math.abs(chart.y(height) - y) < SHARED;
+  });
 }
 
 function nameAtEnds(chart, label, ends) {
