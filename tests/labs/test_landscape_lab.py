@@ -84,7 +84,7 @@ def test_each_level_stands_in_the_place_of_the_one_before_and_the_last_is_near_e
     begins, heats = of(plane, Begin), [b for b in of(plane, Block) if b.kind == Kind.HEAT]
     assert len({begin.places for begin in begins}) == 1 and len(begins) == len(heats) >= 2
     record = record_of(plane)
-    assert [level.nodes for level in record.levels][:3] == [5, 9, 17]
+    assert [level.nodes for level in record.levels][:3] == [5, 11, 17]
     assert record.levels[0].evals == 25 and math.isnan(record.levels[0].error)
     assert record.levels[-1].error <= 0.005
     assert of(plane, Status)[-1].kind == "done"
@@ -130,8 +130,9 @@ def test_the_middle_rows_are_lines_of_their_own(plane):
     )
     drawn = line_of(chart(plane, "rows"), "along 1")
     assert drawn["x"] == pytest.approx(line.x.tolist(), abs=1e-9)
-    known = slice(0, 33, 33 // (record.levels[-1].nodes - 1))
-    assert drawn["y"][known] == pytest.approx(line.loss.tolist()[known], rel=1e-4)
+    known = np.isin(line.x.numpy(), record.frame.nodes[0].numpy())
+    assert known.sum() == record.levels[-1].nodes
+    assert np.array(drawn["y"])[known] == pytest.approx(line.loss.numpy()[known], rel=1e-4)
 
 
 def test_a_view_of_the_same_plane_begins_with_what_is_known_of_it():
@@ -286,6 +287,24 @@ def test_eigenvalues_are_those_of_the_dense_hessian_with_their_residuals():
     above = int((dense[:3] > 4.0).sum())
     words = table(events, "gradient descent")
     assert words.startswith("stable") if not above else f"along {above}" in words
+
+
+@pytest.mark.parametrize(("words", "seed"), [("looking at all the others", 21), ("adding them up", 22)])
+def test_density_and_trace_stop_within_one_product_and_leave_what_was_known(words, seed):
+    shelf, heard = Shelf(), []
+    given = state(shelf, view="spectrum", k=3, seed=seed)
+
+    def told():
+        return any(text.startswith(words) for text in heard)
+
+    for event in LAB.events(given, shelf, stop=told):
+        heard += [event.text] if isinstance(event, Status) else []
+        last = event
+    assert [text.startswith(words) for text in heard[-2:]] == [True, False], "one product, then the last word"
+    assert heard[-1].startswith("cancelled") and last.record.trace is None
+    assert (last.record.density is None) == (words == "looking at all the others")
+    again = record_of(shown(given, shelf))
+    assert again.density is not None and again.trace is not None
 
 
 # --- the training room ---

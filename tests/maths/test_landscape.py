@@ -1,6 +1,7 @@
 """Planes and lines: every node a direct evaluation, the error estimate above the error, views that share points."""
 
 import itertools
+from itertools import pairwise
 
 import pytest
 import torch
@@ -111,10 +112,10 @@ def test_the_surplus_is_never_under_the_true_error(make, name):
     dense = landscape(*problem, name, points=33, tolerance=0.0)
     span = float(dense.loss.max() - dense.loss.min())
     for frame in refine(*problem, name, points=33, tolerance=1e-9):
-        if frame.level in (9, 17) and frame.progress == 0.0:
+        if frame.level in (11, 17) and frame.progress == 0.0:
             true = float((frame.loss - dense.loss).abs().max())
             assert 1e-7 * span < true <= frame.error, f"{frame.level} nodes"
-            assert true <= {9: 0.1, 17: 0.02}[frame.level] * span
+            assert true <= {11: 0.05, 17: 0.01}[frame.level] * span
 
 
 @pytest.mark.slow
@@ -122,14 +123,14 @@ def test_the_surplus_is_never_under_the_true_error(make, name):
     ("name", "rows"), [("classifier/mlp", 256), ("two_moons/linear", 512), ("digits/unet", 8)]
 )
 def test_the_shipped_problems_lie_within_their_surplus_too(name, rows):
-    """And 9 x 9 nodes within 1.5 % of the range, 17 x 17 points asked one by one."""
+    """And 11 x 11 nodes within 0.7 % of the range, 17 x 17 points asked one by one."""
     shipped = named(name, n=rows)
     dense = landscape(*shipped, points=17, tolerance=0.0)
     span = float(dense.loss.max() - dense.loss.min())
-    nine = next(f for f in refine(*shipped, points=17, tolerance=1e-9) if f.level == 9)
-    true = float((nine.loss - dense.loss).abs().max())
-    assert 1e-7 * span < true <= nine.error
-    assert true <= 0.015 * span
+    second = next(f for f in refine(*shipped, points=17, tolerance=1e-9) if f.level == 11)
+    true = float((second.loss - dense.loss).abs().max())
+    assert 1e-7 * span < true <= second.error
+    assert true <= 0.007 * span
 
 
 def test_refinement_ends_within_the_tolerance_or_with_every_point(problem):
@@ -142,12 +143,14 @@ def test_refinement_ends_within_the_tolerance_or_with_every_point(problem):
 def test_levels_are_nested_and_a_new_picture_comes_with_each(problem):
     frames = list(refine(*problem, points=51, tolerance=1e-12))
     levels = [frame.level for frame in frames if frame.progress == 0.0]
-    assert levels == [5, 9, 17, 33, 51]
+    assert levels == [5, 11, 17, 33, 51]
     assert [f.ended for f in frames] == [False] * (len(frames) - 1) + [True]
     assert bool(frames[0].loss.isnan().all()) and frames[0].level == 0
-    nine = next(f for f in frames if f.level == 9)
-    five = next(f for f in frames if f.level == 5)
-    assert torch.equal(nine.values[::2, ::2], five.values)
+    kept = {f.level: f for f in frames if f.progress == 0.0}
+    for coarse, fine in pairwise([5, 11, 17, 33]):
+        among = torch.isin(kept[fine].nodes[0], kept[coarse].nodes[0])
+        assert int(among.sum()) == coarse
+        assert torch.equal(kept[fine].values[among][:, among], kept[coarse].values)
     # A known node is never evaluated twice: 33^2 hold the smaller ones, 51^2 share 3 x 3 places with them.
     assert frames[-1].evals == 33**2 + 51**2 - 9
 
@@ -168,8 +171,10 @@ def test_a_view_moved_or_zoomed_begins_with_the_points_it_shares(problem):
     zoomed = list(plane.view(points=9, extent=0.5, tolerance=1e-9))[-1]
     assert len(calls) == before, "all 9 x 9 nodes of the inner half are among the 17 x 17"
     torch.testing.assert_close(zoomed.loss, first.loss[4:13, 4:13], rtol=0, atol=0)
+    known = len(plane.known)
     moved = list(plane.view(points=17, centre=(0.5, 0.0), tolerance=1e-9))[-1]
-    assert len(calls) - before == 4 * 17, "four columns of nodes came into sight"
+    assert len(calls) - before == len(plane.known) - known, "no node is asked twice"
+    assert len(calls) - before < 250, "of 329 that a first view asks"
     torch.testing.assert_close(moved.loss[:, :13], first.loss[:, 4:], rtol=0, atol=0)
     odd = list(plane.view(points=17, extent=0.7, centre=(0.1, -0.2), tolerance=0.05))[-1]
     there = plane.directions.at(torch.tensor([[float(odd.x[3]), float(odd.y[11])]]))[0]
@@ -233,7 +238,7 @@ def test_holes_are_counted_and_left_open():
 def test_a_loss_that_looks_elsewhere_is_told_so(problem):
     loss, net, batch = problem
     found = landscape(lambda m, b: loss(net, b).detach(), net, batch)
-    assert "does it use the module" in found.note and found.level == 9
+    assert "does it use the module" in found.note and found.level == 11
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from explorer.maths.landscape.surface import predicted
 from explorer.models.problems import parts
 
 POINTS = 33
-"""Points a side: levels of 5, 9, 17 and 33."""
+"""Points a side: levels of 5, 11, 17 and 33."""
 FINE = 129
 """Points a side of what is drawn: the cubic between those that are known, which are among them."""
 TOLERANCE, LOG_TOLERANCE = 0.01, 0.005

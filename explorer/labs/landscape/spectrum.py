@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,9 +12,10 @@ from explorer.labs.landscape.state import LandscapeState
 from explorer.labs.landscape.subject import Subject, subject_of
 from explorer.labs.scene import Amend, Begin, Block, Charts, Done, Event, Kind, Status
 from explorer.labs.shelf import Shelf
-from explorer.maths.landscape import Density, Spectrum, Trace, converge, density, trace
+from explorer.maths.landscape import Density, Spectrum, Trace, converge, density_by_product, trace_by_product
 from explorer.models.problems import parts
 
+T = TypeVar("T")
 MOST = 120
 """Products with the Hessian for the largest eigenvalues."""
 DEFLATED, PROBES, STEPS = 10, 2, 20
@@ -75,9 +77,9 @@ def events(
         if is_stopped or stop():
             is_stopped = True
             break
-        yield Status("running", "looking at all the others" if part is _with_density else "adding them up")
-        record = part(record)
+        record = yield from part(record, stop)
         yield Charts(spectrum_charts(record))
+        is_stopped = stop()
     yield Charts(spectrum_charts(record))
     yield (
         Status("cancelled", "cancelled; what was known by then is shown")
@@ -104,7 +106,7 @@ def _converged(
         record = SpectrumRecord(state, subject, tuple(found))
         if len(found) > 1:
             yield from drawn(record)
-        yield Status("running", f"{one.matvecs} products; residuals shrink", one.matvecs)
+        yield Status("running", f"{_products(one.matvecs)}; residuals shrink", one.matvecs)
         if stop():
             return record
     # Of all vectors only the last are asked for again; they are as long as the weights.
@@ -112,27 +114,49 @@ def _converged(
     return SpectrumRecord(state, subject, subject.put(key, kept))
 
 
-def _with_density(record: SpectrumRecord) -> SpectrumRecord:
-    subject, state = record.subject, record.state
-    size = sum(p.numel() for p in subject.problem.module.parameters() if p.requires_grad)
-    if size < FEWEST:
+def _with_density(record: SpectrumRecord, stop: Callable[[], bool]) -> Generator[Event, None, SpectrumRecord]:
+    state, problem = record.state, parts(record.subject.problem)
+    if sum(p.numel() for p in record.subject.problem.module.parameters() if p.requires_grad) < FEWEST:
         return record
-    key = f"density {state.seed}"
-    return replace(
-        record,
-        density=subject.keep(
-            key,
-            lambda: density(*parts(subject.problem), k=DEFLATED, probes=PROBES, steps=STEPS, seed=state.seed),
-        ),
+    products = density_by_product(*problem, DEFLATED, PROBES, STEPS, state.seed)
+    made = yield from _kept(
+        record, f"density {state.seed}", products, "looking at all the others", record.density, stop
     )
+    return replace(record, density=made)
 
 
-def _with_trace(record: SpectrumRecord) -> SpectrumRecord:
-    subject, state = record.subject, record.state
-    made = subject.keep(
-        f"trace {state.seed}", lambda: trace(*parts(subject.problem), matvecs=TRACED, seed=state.seed)
-    )
+def _with_trace(record: SpectrumRecord, stop: Callable[[], bool]) -> Generator[Event, None, SpectrumRecord]:
+    state = record.state
+    products = trace_by_product(*parts(record.subject.problem), TRACED, state.seed)
+    made = yield from _kept(record, f"trace {state.seed}", products, "adding them up", record.trace, stop)
     return replace(record, trace=made)
+
+
+def _kept(
+    record: SpectrumRecord,
+    key: str,
+    products: Generator[int, None, T],
+    words: str,
+    nothing: T | None,
+    stop: Callable[[], bool],
+) -> Generator[Event, None, T | None]:
+    """What ``products`` come to, made once for a subject; ``nothing`` when it is stopped before."""
+    subject = record.subject
+    known: T | None = subject.get(key)
+    while known is None:
+        try:
+            made = next(products)
+        except StopIteration as end:
+            known = subject.put(key, end.value)
+            break
+        yield Status("running", f"{words}: {_products(made)}", made)
+        if stop():
+            return nothing
+    return known
+
+
+def _products(matvecs: int) -> str:
+    return "1 product" if matvecs == 1 else f"{matvecs} products"
 
 
 def drawn(record: SpectrumRecord) -> Iterator[Event]:

@@ -4,7 +4,14 @@
 ``density`` and ``trace`` say how the rest is spread. All work on a copy: the module comes back as it was, to the bit.
 """
 
-from explorer.maths.landscape.density import Density, Trace, density, trace
+from explorer.maths.landscape.density import (
+    Density,
+    Trace,
+    density,
+    density_by_product,
+    trace,
+    trace_by_product,
+)
 from explorer.maths.landscape.directions import (
     DIRECTIONS,
     Directions,
@@ -32,6 +39,7 @@ __all__ = [
     "between",
     "converge",
     "density",
+    "density_by_product",
     "eigen_directions",
     "gradient_directions",
     "landscape",
@@ -40,4 +48,5 @@ __all__ = [
     "refine",
     "spectrum",
     "trace",
+    "trace_by_product",
 ]

