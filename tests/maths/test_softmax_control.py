@@ -233,16 +233,22 @@ def test_few_rows_keep_the_worst_in_sight():
     assert len(control.last.r) == 8
 
 
-def test_in_calm_few_rows_are_looked_at_and_no_step_is_cut_on_their_word():
-    """64 inputs, one of which moves a hundred times as far: the look of 16 misses it, the spike's takes in all."""
+def test_in_calm_the_secant_is_looked_at_and_no_step_is_cut_on_its_word():
+    """It is that of the step itself, over all inputs; the spike's r is the product's."""
     x, y = batch(64)
     x[37] *= 100.0
-    module = net(sizes=(6, 4))
-    inner = torch.optim.SGD(module.parameters(), lr=1e-6)
+    module = net(sizes=(6, 8, 4))
+    inner = torch.optim.SGD(module.parameters(), lr=1e-4)
     control = RadiusControl(inner, module)
-    backward(module, x, y)
-    control.step(x)
-    assert len(control.last.r) == 16 and control.log == []
+    for _ in range(11):  # the first is the product's; ten steps later it is looked at again
+        backward(module, x, y)
+        before = values(module)
+        control.step(x)
+    assert control.measured == 2
+    taken = {n: p - before[n] for n, p in values(module).items()}
+    by_secant = step_radius(module, x, taken, start=before, by="secant")
+    assert control.last.by == "secant" and control.log == []
+    assert control.r == pytest.approx(by_secant.r_max, rel=1e-4) and control.last.binding == 37
     inner.param_groups[0]["lr"] = 1e3
     backward(module, x, y)
     before = values(module)
@@ -250,8 +256,32 @@ def test_in_calm_few_rows_are_looked_at_and_no_step_is_cut_on_their_word():
     assert len(control.last.r) == 64 and control.last.binding == 37
     (event,) = control.log
     taken = {n: p - before[n] for n, p in values(module).items()}
-    assert event.kind == "capped"
+    assert (event.kind, event.by) == ("capped", "jvp")
     assert step_radius(module, x, taken, start=before).r_max == pytest.approx(1.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(("part", "by"), [(0.5, "secant"), (0.9, "jvp")])
+def test_where_the_secant_comes_near_the_limit_the_product_is_asked(part, by):
+    """Of steps that are equally long, for a limit that r is a part of."""
+    module, (x, y) = net(), batch(16)
+    inner = torch.optim.SGD(module.parameters(), lr=1e-3)
+    probe = RadiusControl(inner, module, lazy=False)
+    backward(module, x, y)
+    probe.step(x)
+    control = RadiusControl(inner, module, r_max=probe.r / part, every=2)
+    for _ in range(3):
+        backward(module, x, y)
+        control.step(x)
+    assert control.measured >= 2 and control.last.by == by and control.log == []
+
+
+def test_the_secant_is_not_asked_of_numbers_with_too_few_digits():
+    module, (x, y) = net().to(torch.bfloat16), batch(16)
+    control = RadiusControl(torch.optim.SGD(module.parameters(), lr=1e-3), module, every=2)
+    for _ in range(3):
+        backward(module, x.to(torch.bfloat16), y)
+        control.step(x.to(torch.bfloat16))
+    assert control.measured >= 2 and control.last.by == "jvp"
 
 
 def test_a_lazy_control_survives_the_spikes_that_an_eager_one_survives():

@@ -30,15 +30,12 @@ class Calm:
 
     def __init__(self) -> None:
         self._slope, self._part = 0.0, float("inf")
-        self._settings: list[list[tuple[str, Any]]] = []
+        self._settings: list[list[Any]] = []
 
     def seen(self, slope: float, optimizer: Optimizer, part: float) -> None:
         """A step was followed: its gradient's length, and its guessed r (in doubt) as a part of the limit."""
         self._slope, self._part = slope, part
-        self._settings = [
-            [(name, plain(value)) for name, value in group.items() if name != "params"]
-            for group in optimizer.param_groups
-        ]
+        self._settings = settings_of(optimizer)
 
     def holds(self, slope: float, optimizer: Optimizer, age: int) -> bool:
         """Whether the step number ``age`` after a measurement may pass unfollowed."""
@@ -46,21 +43,16 @@ class Calm:
         is_due = age & (age - 1) == 0 and (self._part > ROOMY or age & FOURS)
         if is_due or not (grown <= GROWN and max(1.0, grown) * self._part <= SHORT):
             return False
-        return self._is_set_as_before(optimizer.param_groups)
-
-    def _is_set_as_before(self, groups: list[dict[str, Any]]) -> bool:
-        if len(groups) != len(self._settings):
-            return False
-        for group, settings in zip(groups, self._settings, strict=True):
-            if len(group) != len(settings) + 1:
-                return False
-            for name, value in settings:
-                now = group.get(name)
-                if now is not value and plain(now) != value:
-                    return False
-        return True
+        return settings_of(optimizer) == self._settings
 
 
-def plain(value: Any) -> Any:
-    """A setting as it can be compared later: a rate may be a tensor that is changed in place."""
-    return float(value) if isinstance(value, torch.Tensor) else value
+def settings_of(optimizer: Optimizer) -> list[list[Any]]:
+    """All settings as they can be compared later: a rate may be a tensor that is changed in place."""
+    return [
+        [
+            float(value) if isinstance(value, torch.Tensor) else value
+            for name, value in group.items()
+            if name != "params"
+        ]
+        for group in optimizer.param_groups
+    ]

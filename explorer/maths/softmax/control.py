@@ -4,9 +4,10 @@ The wrapped optimiser makes its step; what it really added to the parameters is 
 taken back in part where it is too long. Its own state (momentum, second moments) stays as after the full step. Lazy:
 between measurements r is guessed as the last ``r / |p|`` times the new ``|p|``, and measured again when that guess is
 half of the limit, or after ten steps; twice as many, up to eighty, while r would stay within the limit if it outgrew
-its guess twice more as it just did. Such a look in calm takes an eighth of the rows; where these come near the limit,
-all rows are asked, and no step is cut on the word of a few. In deep calm (see ``calm``) a step is not followed at all
-and could not be taken back. A cap keeps predicted logits from jumping; it does not promise descent.
+its guess twice more as it just did. A step that seems within the limit is looked at by the secant, in two plain passes;
+the product is asked where that comes near the limit, and no step is cut on the secant's word. In deep calm (see
+``calm``) a step is not followed at all and could not be taken back. A cap keeps predicted logits from jumping; it does
+not promise descent.
 """
 
 import math
@@ -23,18 +24,18 @@ from explorer.maths.softmax.limits import Mode, check_limits, first_of, names_of
 from explorer.maths.softmax.losses import is_known
 from explorer.maths.softmax.record import StepRadius
 from explorer.maths.softmax.speeds import batch_size, portion, takes_batch_statistics
-from explorer.maths.softmax.step import step_radius
-from explorer.maths.softmax.trail import Trail
+from explorer.maths.softmax.step import step_radius, way_radius
+from explorer.maths.softmax.trail import Trail, slope_of
 
 VERSION = 2
 SURE = 1.2
 """What a guess is multiplied by at least before it is held against the limit."""
 PATIENCE = 8
 """How many times ``every`` a lazy control may wait at most."""
-PART, LEAST = 8, 16
-"""A look in calm takes one row in so many, and this many at least."""
-UNSEEN = 1.4
-"""How many times the largest r of such rows that of all rows is about: 1.1 to 1.9 on digits."""
+CURVED = 1.3
+"""How many times the secant's r the product's may be: 1.06 on the sheet's nets near r = 1."""
+PLAIN = {"loss", "temperature", "soft_cap", "class_dim", "chunk"}
+"""Options with which a look by the secant will do: what else is asked for is asked of ``step_radius``."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class RadiusControl:
     ``r_max`` is the largest r that passes; ``mode`` "cap" shortens longer steps, "alarm" only logs them. A NaN in the
     gradients, the step or the radius skips the step in either mode. ``lazy`` measures after ``every`` steps, later as
     guesses hold, and at once when the guessed r exceeds ``trigger * r_max`` (up to 0.83 of it once guesses have been
-    right); else every step is measured. ``rows`` measures that many inputs of each batch and no more (None: few of them
-    while all is calm, else all; all also where a BatchNorm joins them); those of the largest r at the last measurement
+    right); else every step is measured. ``rows`` measures that many inputs of each batch and no more (None: all, while
+    all is calm by the secant; all also where a BatchNorm joins them); those of the largest r at the last measurement
     come along while the inputs stay the same tensor. ``quantile`` of the rows must pass, 1 for all. ``descent`` also
     keeps within the certificate of descent, when targets are given and the step goes downhill. Other options are
     ``step_radius``'s.
@@ -117,10 +118,7 @@ class RadiusControl:
         """
         self.steps += 1
         known = self._stepped()
-        if not self._trail.fits(known):
-            self._names = names_of(self.module, self.optimizer)
-            self._trail, self._calm = Trail(known), Calm()
-        slope = math.inf if closure is not None else self._trail.slope()
+        slope = math.inf if closure is not None else slope_of(known)
         if math.isnan(slope):
             # A NaN must not reach the optimiser's memory either: there it would stay.
             self._note("skipped", math.nan, 0.0, "")
@@ -128,10 +126,14 @@ class RadiusControl:
         if (
             self.lazy
             and self._age + 1 < self._wait
+            and self._trail.follows(known)
             and self._calm.holds(slope, self.optimizer, self._age + 1)
         ):
             self._age, self.scale = self._age + 1, 1.0
             return self.optimizer.step()
+        if not self._trail.fits(known):
+            self._names = names_of(self.module, self.optimizer)
+            self._trail, self._calm = Trail(known), Calm()
         self._trail.mark()
         answer = self.optimizer.step() if closure is None else self.optimizer.step(closure)
         length = self._trail.length()
@@ -161,44 +163,45 @@ class RadiusControl:
 
     def _measure(self, inputs: Any, targets: Tensor | None, weights: Tensor | None, length: float) -> float:
         """The part of the step to take, from r at where it started."""
-        trail = self._trail
-        names = [self._names[id(p)] for p in trail.parameters]
-        moved, before = (dict(zip(names, x, strict=True)) for x in (trail.moved(), trail.before()))
-
-        def ask(chosen: Tensor | None) -> StepRadius:
+        names = [self._names[id(p)] for p in self._trail.parameters]
+        before = dict(zip(names, self._trail.before(), strict=True))
+        told = self._glance(inputs, targets, weights, before) if self._may_glance(length) else None
+        if told is None:
+            moved, chosen = (
+                dict(zip(names, self._trail.moved(), strict=True)),
+                self._chosen(inputs, self.rows),
+            )
             few = inputs if chosen is None else portion(inputs, chosen)
             aims, heft = (x if chosen is None or x is None else x[chosen] for x in (targets, weights))
-            told = step_radius(
-                self.module, few, moved, aims, start=before, **{"at": (), "weights": heft} | self.options
-            )
+            given = {"at": (), "weights": heft} | self.options
+            told = step_radius(self.module, few, moved, aims, start=before, **given)
             if chosen is not None:
                 self._remember(inputs, chosen, told)
-            return told
-
-        chosen = self._chosen(inputs, self.rows or self._calm_rows(inputs, length))
-        told, is_part = ask(chosen), self.rows is None and chosen is not None
-        if is_part and not self._is_calm(told):
-            told, is_part = ask(None), False
         self.measured, self._age, self.last = self.measured + 1, 0, told
-        self.r = told.quantile(self.quantile) * (UNSEEN if is_part else 1.0)
-        self._learn(length, is_part)
+        self.r = told.quantile(self.quantile)
+        self._learn(length)
         scale = part_of(self.r, self.r_max)
         if self.descent and scale > 0 and told.descent > 0:
             scale = min(scale, told.descent)
         return scale
 
-    def _is_calm(self, told: StepRadius) -> bool:
-        """Whether a few rows say that all are far from the limit; they do not where a NaN is, or no row counts."""
-        return len(told.r) > 0 and UNSEEN * told.quantile(self.quantile) <= self.trigger * self.r_max
+    def _may_glance(self, length: float) -> bool:
+        """Whether the secant is asked first: of a step that seems within the limit, in types that hold differences.
 
-    def _calm_rows(self, inputs: Any, length: float) -> int:
-        """How many rows a look takes where no number was asked for: all of them unless all is calm."""
-        count = batch_size(inputs)
-        if not self.lazy or self.descent or self._is_near(length):
-            return count
-        return min(count, max(LEAST, count // PART))
+        Not of the first: a slope that is no number shows in the product alone.
+        """
+        is_free = self.lazy and self.rows is None and not self.descent and set(self.options) <= PLAIN
+        return is_free and self._trail.is_wide and (self._rate or math.inf) * length <= self.r_max
 
-    def _learn(self, length: float, is_part: bool) -> None:
+    def _glance(
+        self, inputs: Any, targets: Tensor | None, weights: Tensor | None, before: dict[str, Tensor]
+    ) -> StepRadius | None:
+        """What the secant says, if that is within the limit for sure; not where a NaN is, or no row counts."""
+        told = way_radius(self.module, inputs, before, targets, weights=weights, **self.options)
+        is_within = len(told.r) > 0 and CURVED * told.quantile(self.quantile) <= self.r_max
+        return told if is_within else None
+
+    def _learn(self, length: float) -> None:
         """How far guesses may be trusted, from how the last one turned out, and what to guess next."""
         if not length:
             return
@@ -210,15 +213,13 @@ class RadiusControl:
             doubt = max(SURE, SURE * ratio, 0.9 * self._doubt)
             # Written so that a NaN doubts.
             self._doubt = doubt if doubt <= most else most
-        if is_part:
-            self._doubt = most
         # From no r at all nothing can be guessed for the next step.
         self._rate = self.r / length if 0 < self.r < math.inf else None
 
-    def _chosen(self, inputs: Any, rows: int) -> Tensor | None:
+    def _chosen(self, inputs: Any, rows: int | None) -> Tensor | None:
         """The inputs to measure, spread evenly and shifted each time; None for all."""
         count = batch_size(inputs)
-        if rows >= count or takes_batch_statistics(self.module.modules()):
+        if rows is None or rows >= count or takes_batch_statistics(self.module.modules()):
             return None
         even = (torch.arange(rows) * count // rows + self.measured) % count
         if self._worst is not None and self._worst[0] is first_of(inputs):

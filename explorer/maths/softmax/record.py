@@ -104,14 +104,14 @@ class StepRadius:
         if self.status == "NaN":
             return math.nan
         spot = part * (len(self.r) - 1)
-        low, high = self._ranked[math.floor(spot)], self._ranked[math.ceil(spot)]
+        low, high = float(self._ranked[math.floor(spot)]), float(self._ranked[math.ceil(spot)])
         # Not low + 0 * (high - low): that makes a NaN of two infinities.
         share = spot - math.floor(spot)
         return low if low == high or share == 0 else low + share * (high - low)
 
     @cached_property
-    def _ranked(self) -> list[float]:
-        return self.r.sort().values.tolist()
+    def _ranked(self) -> Tensor:
+        return self.r.sort().values
 
     @property
     def rho(self) -> float:

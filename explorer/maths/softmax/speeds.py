@@ -119,11 +119,19 @@ class Anatomy:
 
 
 def motions(
-    anatomy: Anatomy, inputs: Any, step: Named, size: float, base: Named, by: str, chunk: int
+    anatomy: Anatomy,
+    inputs: Any,
+    step: Named,
+    size: float,
+    base: Named,
+    by: str,
+    chunk: int,
+    end: Named | None = None,
 ) -> Iterator[tuple[slice, Motion]]:
     """Motions of ``chunk`` inputs at a time, with their places.
 
-    ``size`` is the step's ``length``; ``base`` the parameters to start from. Forward mode computes attention by its
+    ``size`` is the step's ``length``; ``base`` the parameters to start from, ``end`` those after it where they are at
+    hand. Forward mode computes attention by its
     plain formula; what has no forward mode at all is asked at both ends of the step instead, and says so.
     """
     count = batch_size(inputs)
@@ -136,7 +144,7 @@ def motions(
         while True:
             try:
                 with quiet(anatomy):
-                    found = _moved(anatomy, part, base, step, size, ways[0])
+                    found = _moved(anatomy, part, base, step, size, ways[0], end)
                 break
             except UNSEEN:
                 if len(ways) == 1:
@@ -145,13 +153,13 @@ def motions(
         yield place, found
 
 
-def _moved(ask: Anatomy, inputs: Any, base: Named, step: Named, size: float, by: By) -> Motion:
+def _moved(
+    ask: Anatomy, inputs: Any, base: Named, step: Named, size: float, by: By, end: Named | None
+) -> Motion:
     if by == "secant":
+        there = end or {**base, **{name: base[name] + value.to(base[name]) for name, value in step.items()}}
         begin = ask(inputs, base)
-        end = ask(
-            inputs, {**base, **{name: base[name] + value.to(base[name]) for name, value in step.items()}}
-        )
-        return Motion(begin, end.double() - begin.double(), by)
+        return Motion(begin, ask(inputs, there).double() - begin.double(), by)
     if size == 0.0:
         return Motion(begin := ask(inputs, base), torch.zeros_like(begin, dtype=torch.float64), by)
     power, tangents = _in_range(step, base, size)

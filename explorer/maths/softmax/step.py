@@ -22,7 +22,7 @@ from explorer.maths.softmax.speeds import Anatomy, Motion, Named, batch_size, le
 from explorer.maths.softmax.told import Mean, Settled, Told
 from explorer.maths.softmax.vocabulary import Body, Swept, sweep
 
-CHUNK = 1024
+CHUNK = 2048
 """Inputs asked at once."""
 PARTS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 8.0)
 """Parts of the step at which the linearised loss is told."""
@@ -71,10 +71,7 @@ def step_radius(
     size = length(step.values())
     if not math.isfinite(size):
         return empty("NaN", parts)
-    count = batch_size(inputs)
-    for name, values in (("targets", targets), ("weights", weights)):
-        if values is not None and (values.ndim == 0 or len(values) != count):
-            raise ValueError(f"`{name}` must be [n, ..] for the {count} inputs; got {list(values.shape)}")
+    _check_rows(inputs, targets, weights)
     tally = _Tally(Head(loss or PLAIN, temperature, soft_cap, class_dim), parts)
     base = anatomy.base(start)
     for place, motion in motions(anatomy, inputs, step, size, base, by, chunk):
@@ -87,6 +84,36 @@ def step_radius(
         else:
             tally.add(motion, place, aims, heft)
     return tally.record()
+
+
+def way_radius(
+    module: nn.Module,
+    inputs: Any,
+    before: Named,
+    targets: Tensor | None = None,
+    *,
+    weights: Tensor | None = None,
+    loss: Any = None,
+    temperature: float = 1.0,
+    soft_cap: float | None = None,
+    class_dim: int = -1,
+    chunk: int = CHUNK,
+) -> StepRadius:
+    """``step_radius`` of the way from ``before`` to where the module stands, by the secant: two passes, no product."""
+    _check_rows(inputs, targets, weights)
+    anatomy = Anatomy(module)
+    tally = _Tally(Head(loss or PLAIN, temperature, soft_cap, class_dim), ())
+    base, end = anatomy.base(before), anatomy.base(None)
+    for place, motion in motions(anatomy, inputs, {}, math.inf, base, "secant", chunk, end):
+        tally.add(motion, place, *(None if x is None else x[place] for x in (targets, weights)))
+    return tally.record()
+
+
+def _check_rows(inputs: Any, targets: Tensor | None, weights: Tensor | None) -> None:
+    count = batch_size(inputs)
+    for name, values in (("targets", targets), ("weights", weights)):
+        if values is not None and (values.ndim == 0 or len(values) != count):
+            raise ValueError(f"`{name}` must be [n, ..] for the {count} inputs; got {list(values.shape)}")
 
 
 class _Tally:

@@ -19,7 +19,7 @@ MANY = 1 << 24
 
 
 class Trail:
-    """The ``parameters`` as they were when last marked."""
+    """The ``parameters`` as they were when last marked; ``is_wide`` where their type holds small differences."""
 
     def __init__(self, parameters: Sequence[Tensor]):
         self.parameters = list(parameters)
@@ -27,30 +27,16 @@ class Trail:
         kinds = [(p.dtype, p.device) for p in self.parameters]
         self._kind = kinds[:1]
         self._numbers = sum(p.numel() for p in self.parameters)
-        self._is_plain = all(dtype in WIDE and device.type == "cpu" for dtype, device in kinds)
+        self.is_wide = all(dtype in WIDE for dtype, _ in kinds)
+        self._is_plain = self.is_wide and all(device.type == "cpu" for _, device in kinds)
+
+    def follows(self, parameters: Sequence[Tensor]) -> bool:
+        """Whether none of these came or went."""
+        return len(parameters) == len(self.parameters) and all(map(is_, parameters, self.parameters))
 
     def fits(self, parameters: Sequence[Tensor]) -> bool:
-        """Whether it still follows these: none came or went, nor moved (all together) to another device or type."""
-        return (
-            len(parameters) == len(self.parameters)
-            and all(map(is_, parameters, self.parameters))
-            and [(p.dtype, p.device) for p in parameters[:1]] == self._kind
-        )
-
-    def slope(self) -> float:
-        """Euclidean length of all gradients: NaN if an entry is NaN or inf; inf where only their squares overflow."""
-        grads: list[Any] = [p.grad for p in self.parameters]
-        if self._is_plain:
-            try:
-                found = math.hypot(*map(float, torch._foreach_norm(grads)))
-                if math.isfinite(found):
-                    return found
-            except (TypeError, RuntimeError):  # one has none, or a sparse one
-                pass
-        known = [g.coalesce().values() if g.is_sparse else g for g in grads if g is not None]
-        if not all(bool(x.isfinite().all()) for x in known):
-            return math.nan
-        return math.hypot(*(float(x.norm()) for x in known))
+        """Whether it follows these still, and they did not move (all together) to another device or type."""
+        return self.follows(parameters) and [(p.dtype, p.device) for p in parameters[:1]] == self._kind
 
     @torch.no_grad()
     def mark(self) -> None:
@@ -82,3 +68,18 @@ class Trail:
         for p, then in zip(self.parameters, self._kept, strict=True):
             # Not then + 0 * way: that lets a NaN through.
             p.copy_(then + part * (p - then) if part > 0 else then)
+
+
+def slope_of(parameters: Sequence[Tensor]) -> float:
+    """Euclidean length of all gradients: NaN if an entry is NaN or inf; inf where only their squares overflow."""
+    grads: list[Any] = [p.grad for p in parameters]
+    try:
+        found = math.hypot(*map(float, torch._foreach_norm(grads)))
+        if math.isfinite(found):
+            return found
+    except (TypeError, RuntimeError):  # one has none, or a sparse one
+        pass
+    known = [g.coalesce().values() if g.is_sparse else g for g in grads if g is not None]
+    if not all(bool(x.isfinite().all()) for x in known):
+        return math.nan
+    return math.hypot(*(float(x.norm()) for x in known))
