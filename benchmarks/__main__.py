@@ -3,7 +3,18 @@
 import sys
 from importlib import import_module
 
-BENCHMARKS = ("loop", "start", "stage", "curvature", "radius", "compare", "students", "distill", "landscape")
+BENCHMARKS = (
+    "loop",
+    "start",
+    "stage",
+    "curvature",
+    "radius",
+    "safety",
+    "compare",
+    "students",
+    "distill",
+    "landscape",
+)
 
 
 def main(names: list[str]) -> None:

@@ -128,23 +128,29 @@ def _measure(chromium, url: str, track) -> dict:
     page_.goto(url)
     left, right, y = track(page_)
     page_.wait_for_timeout(500)
-    single = _single(page_, left, right, y)
+    single = moved_single(page_, left, right, y)
     drag = _drag(page_, left, right, y)
     page_.close()
     return {
         "single": statistics.median(single),
-        "single95": _p95(single),
+        "single95": p95(single),
         "drag": statistics.median(drag),
-        "drag95": _p95(drag),
+        "drag95": p95(drag),
     }
 
 
-def _p95(values: list[float]) -> float:
+def p95(values: list[float]) -> float:
+    """What one value in twenty exceeds."""
     return statistics.quantiles(values, n=20)[-1]
 
 
 def _stage_track(page_) -> tuple[float, float, float]:
-    slider = page_.get_by_role("slider", name="sampler time")
+    return track_of(page_, "sampler time")
+
+
+def track_of(page_, name: str) -> tuple[float, float, float]:
+    """Left and right end and height of the stage's slider that is called so."""
+    slider = page_.get_by_role("slider", name=name)
     slider.wait_for()
     box = slider.bounding_box()
     return box["x"] + 8, box["x"] + box["width"] - 8, box["y"] + box["height"] / 2
@@ -156,7 +162,8 @@ def _rival_track(page_) -> tuple[float, float, float]:
     return box["x"], box["x"] + box["width"], box["y"] + box["height"] / 2
 
 
-def _single(page_, left: float, right: float, y: float) -> list[float]:
+def moved_single(page_, left: float, right: float, y: float) -> list[float]:
+    """Ms from each of ``SINGLE`` moves of a slider to its paint."""
     _grab(page_, left, y)
     for i in range(1, SINGLE + 1):
         before = page_.evaluate("() => __h.inputs.length")

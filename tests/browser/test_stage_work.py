@@ -191,6 +191,21 @@ def test_the_name_of_a_guide_gives_way_to_a_line_and_to_its_name(bench):
         assert apart or abs(boxes[0]["y"] - other["y"]) >= 9
 
 
+def test_no_name_of_a_guide_lies_across_an_upright(bench):
+    """Seen red, as a garbled number, where Taylor orders dive beside the exact radius."""
+    page = bench(1200, 700)
+    made = work(1, guides=False, log=False, x_log=False, y=[0, 3], x_range=[0, 10])
+    made["lines"][0].update({"x": [0.0, 10.0], "y": [2.5, 2.8]})
+    course = {"x": [0.0, 6.05], "y": [2.5, 1.0]}
+    made["lines"].append({"run": 1, "label": "32", "role": "state", "guide": True, **course})
+    made["verticals"] = [{"x": 6.0, "label": "", "role": "state"}]
+    shown(page, [made])
+    box = page.locator("text.exs-tick.exs-halo", has_text="32").bounding_box()
+    upright = page.locator(".exs-vertical").bounding_box()
+    middle = upright["x"] + upright["width"] / 2
+    assert middle < box["x"] or box["x"] + box["width"] < middle
+
+
 def test_a_guide_is_not_named_where_all_of_them_begin(bench):
     """Taylor orders start as one line: a name there would be read as that of the whole bundle."""
     page = bench(1200, 700)

@@ -19,18 +19,19 @@ function namePlaces(chart) {
 function nameLevels(chart) {
   for (const level of chart.chart.levels || []) {
     const ends = [[INSETS.left + 4, level.y], [chart.width - INSETS.right, level.y]];
-    if (level.label) nameAtEnds(chart, level.label, ends);
+    if (level.label) nameAtEnds(chart, level.label, ends, true);
   }
 }
 
 // So does that of each guide, at the right one where both are clear; an end that it shares with another names neither.
+// A guide whose every place is taken goes without.
 function nameGuides(chart) {
   for (const line of chart.guides) {
     const [xs, ys] = within(chart, line);
     const known = [xs.findLastIndex(Number.isFinite), xs.findIndex(Number.isFinite)].filter((i) => i >= 0);
     const own = known.filter((i) => !isShared(chart, line, xs[i], chart.y(ys[i])));
     const ends = own.length ? own : known.slice(0, 1);
-    if (line.label && ends.length) nameAtEnds(chart, line.label, ends.map((i) => [chart.x(xs[i]), ys[i]]));
+    if (line.label && ends.length) nameAtEnds(chart, line.label, ends.map((i) => [chart.x(xs[i]), ys[i]]), false);
   }
 }
 
@@ -41,16 +42,26 @@ function isShared(chart, own, x, y) {
   });
 }
 
-function nameAtEnds(chart, label, ends) {
+function nameAtEnds(chart, label, ends, always) {
   const half = 3 * label.length;
   const [left, right] = [INSETS.left + 4 + half, chart.width - INSETS.right - half];
-  const middles = ends.map(([x, y]) => [clamp(x - half, left, right), chart.y(y)]);
+  const middles = [-half, half + 4].flatMap((across) => ends.map(([x, y]) => [clamp(x + across, left, right), chart.y(y)]));
   const places = [-8, 9].flatMap((down) => middles.map(([x, y]) => ({ x, y: y + down, half })));
-  const found = places.map((place) => ({ place, room: roomFor(chart, place, null, chart.words)?.room ?? -1 }));
+  const found = places.map((place) => ({ place, room: roomAtEnd(chart, place) }));
   // The first of equals: one that is clear stays where it is while lines grow.
-  const { place } = found.find(({ room }) => room >= ROOM) || found.reduce((best, next) => (next.room > best.room ? next : best));
+  const { place, room } = found.find(({ room }) => room >= ROOM) || found.reduce((best, next) => (next.room > best.room ? next : best));
+  if (room < 0 && !always) return;
   chart.words.push(place);
   draw("text", { class: "exs-tick exs-halo", x: place.x, y: place.y + 4, "text-anchor": "middle" }, chart.svg).textContent = label;
+}
+
+// Below zero on another word or across an upright.
+function roomAtEnd(chart, place) {
+  return isAcross(chart, place) ? -1 : (roomFor(chart, place, null, chart.words)?.room ?? -1);
+}
+
+function isAcross(chart, { x, half }) {
+  return chart.uprights.some((upright) => Math.abs(upright - x) < half + 2);
 }
 
 function isKnown(line) {
@@ -68,7 +79,9 @@ function placeFor(chart, line, taken) {
     for (const [across, down] of [[0, -12], [0, 12], [half + 8, 0], [-half - 8, 0]]) {
       const place = { x: onLine + across, y: chart.y(height) + down, half };
       const found = roomFor(chart, place, line, taken);
-      if (found && (!best || found.score > best.score)) best = { ...place, ...found };
+      if (!found) continue;
+      found.score -= isAcross(chart, place) ? 10 : 0;
+      if (!best || found.score > best.score) best = { ...place, ...found };
     }
   }
   return best;

@@ -2,11 +2,12 @@
 
 const NAME_HEIGHT = 13;
 
-// Draws `chart.verticals`; the boxes of their words are kept, so that the names of lines keep clear of them.
+// Draws `chart.verticals`; the boxes of their words and their places are kept, so that the names of lines keep clear of them.
 function drawVerticals(chart) {
   chart.words = [];
   const said = (chart.chart.verticals || []).filter(({ x }) => Number.isFinite(x) && isInside(x, chart.rangeX));
   const places = said.map(({ x }) => chart.x(x));
+  chart.uprights = places;
   const ends = { y1: INSETS.top - 2, y2: chart.height - INSETS.bottom };
   said.forEach((vertical, i) => {
     const stroke = vertical.role ? chart.colour(vertical.role) : chart.stage.theme.muted;
