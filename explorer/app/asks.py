@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 LONGEST_ASK, MOST_ASKS = 4000, 8
 UNREAD = "what the page asked cannot be read; reload it"
@@ -36,6 +36,6 @@ def _read(text: object, longest: int = LONGEST_ASK) -> Any:
         raise ValueError(UNREAD) from None
 
 
-def is_finite(value: object) -> bool:
+def is_finite(value: object) -> TypeGuard[float]:
     """Whether a value is a number that can be computed with."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

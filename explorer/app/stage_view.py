@@ -79,7 +79,7 @@ class StageView(pn.custom.AnyWidgetComponent):
         if self.ready:
             self._answer()
         else:
-            self.param.update(**self.feed.news())
+            self.pump()
 
     def _answer(self) -> None:
         """All that there is, for a stage that has just been put on the page."""

@@ -216,8 +216,8 @@ class Visit:
 
     def move(self, share: object) -> None:
         """The cursor came to rest somewhere."""
-        if is_finite(share) and 0 <= share <= 1:  # type: ignore[operator] # finite, so a number
-            self.share = float(share)  # type: ignore[arg-type] # a number, as is_finite found
+        if is_finite(share) and 0 <= share <= 1:
+            self.share = float(share)
 
     def say(self, sentence: str) -> None:
         """A note for the person; said again even when the words are the same."""

@@ -167,10 +167,8 @@ class RadiusControl:
         before = dict(zip(names, self._trail.before(), strict=True))
         told = self._glance(inputs, targets, weights, before) if self._may_glance(length) else None
         if told is None:
-            moved, chosen = (
-                dict(zip(names, self._trail.moved(), strict=True)),
-                self._chosen(inputs, self.rows),
-            )
+            moved = dict(zip(names, self._trail.moved(), strict=True))
+            chosen = self._chosen(inputs, self.rows)
             few = inputs if chosen is None else portion(inputs, chosen)
             aims, heft = (x if chosen is None or x is None else x[chosen] for x in (targets, weights))
             given = {"at": (), "weights": heft} | self.options
