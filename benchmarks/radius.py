@@ -6,28 +6,30 @@ alone, and ``figures product``, ``control`` or ``solving`` one table of it.
 """
 
 import os
-import statistics
 import subprocess
 import sys
 import time
 from contextlib import nullcontext
 
 import torch
-from sklearn.datasets import load_digits
-from torch import nn
+from torch import Tensor
 from torch.func import functional_call, jvp
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import explorer as ex
 from benchmarks.loop import QUIET
+from benchmarks.nets import data, net
 from benchmarks.table import ratio_of_medians, show
-from explorer.models.classifiers import classifier
 
-NETS = ("linear", "mlp", "mlp_gelu", "mlp_ln", "mlp-512", "cnn", "cnn_bn", "vit", "resnet")
-LOOPS = ("mlp", "mlp-512", "cnn_bn", "resnet")
-BATCH, WHOLE, STEPS, ROUNDS = 128, 1437, 300, 5
-"""Rows of a small batch and of the digits to learn from; steps and runs of a loop."""
+NETS = ("linear", "mlp", "mlp_gelu", "mlp_ln", "mlp-512", "cnn", "cnn_bn", "vit", "resnet", "gpt")
+LOOPS = ("mlp", "mlp-512", "cnn_bn", "resnet", "vit", "gpt")
+ATTENTIVE = ("vit", "gpt")
+QUICK = ("mlp", "mlp-512", "cnn_bn")
+BATCH, WHOLE, STEPS, ROUNDS, FEW = 128, 1437, 300, 24, 5
+"""Rows of a small batch and of the digits to learn from; steps of a loop, runs of a quick one and of another."""
+TEXTS, MANY_TEXTS = 4, 16
+"""Texts of 64 tokens in a small batch and a large one."""
 
 
 def main() -> None:
@@ -59,8 +61,10 @@ def product() -> None:
     rows = []
     for count in (WHOLE, BATCH):
         for name in NETS:
+            if name == "gpt":
+                count = MANY_TEXTS if count == WHOLE else TEXTS
             full, lean = _product(name, count)
-            what = f"/ bare jvp, {name}, {count:,} rows"
+            what = f"/ bare jvp, {name}, {count:,} {'texts' if name == 'gpt' else 'rows'}"
             rows.append((f"step_radius, r alone {what}", lean, 1.2, "times"))
             rows.append((f"step_radius, r, quantiles, g, kappa, descent {what}", full, 1.2, "times"))
     show("A step's radius: all digits to learn from, and a small batch", rows)
@@ -85,18 +89,9 @@ def solving() -> None:
 TABLES = {"product": product, "control": control, "solving": solving}
 
 
-def net(name: str) -> nn.Module:
-    """One of the sheet's nets for cost, first weights from seed 0."""
-    if name != "mlp-512":
-        return classifier(name)
-    torch.manual_seed(0)
-    sizes = ((64, 512), (512, 512))
-    return nn.Sequential(*(part for s in sizes for part in (nn.Linear(*s), nn.ReLU())), nn.Linear(512, 10))
-
-
 def _product(name: str, count: int) -> tuple[float, float]:
     module = net(name)
-    x, y = torch.rand(count, 64), torch.randint(0, 10, (count,))
+    x, y = (z[torch.arange(count) % len(z)] for z in data(name))
     own = {n: p.detach() for n, p in module.named_parameters()}
     step = {n: 1e-3 * torch.randn_like(p) for n, p in own.items()}
     normed = name == "cnn_bn"  # its statistics must be written on copies, or torch refuses
@@ -107,50 +102,55 @@ def _product(name: str, count: int) -> tuple[float, float]:
 
     def bare():
         # A fused attention has no forward derivative.
-        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH) if name == "vit" else nullcontext():
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH) if name in ATTENTIVE else nullcontext():
             return jvp(ask, (own,), (step,))
 
     def full():
         told = ex.step_radius(module, x, step, y)
         return told.r_max, told.r_99, told.r_50, told.g, told.kappa, told.descent, told.binding
 
-    rounds = 60 if name not in ("vit", "resnet") and count == BATCH else 15
+    rounds = 60 if name not in ("vit", "resnet", "gpt") and count == BATCH else 15
     return ratio_of_medians(full, bare, rounds), ratio_of_medians(
         lambda: ex.step_radius(module, x, step, at=()).r_max, bare, rounds
     )
 
 
-def digits() -> tuple[torch.Tensor, torch.Tensor]:
-    """Images [1797, 64] from 0 to 1 and labels."""
-    images, labels = load_digits(return_X_y=True)
-    return torch.tensor(images / 16.0).float(), torch.tensor(labels)
+class Loop:
+    """A training with Adam, plain or controlled, that is led on step by step."""
+
+    def __init__(self, name: str, controlled: bool):
+        self.module = net(name)
+        self.optimizer = torch.optim.Adam(self.module.parameters(), lr=1e-3)
+        self.control = ex.RadiusControl(self.optimizer, self.module) if controlled else None
+
+    def step(self, inputs: Tensor, targets: Tensor) -> int:
+        """One step; CPU nanoseconds."""
+        begun = time.thread_time_ns()
+        self.optimizer.zero_grad()
+        functional.cross_entropy(self.module(inputs).flatten(0, -2), targets.flatten()).backward()
+        self.control.step(inputs) if self.control else self.optimizer.step()
+        return time.thread_time_ns() - begun
 
 
 def _controlled(name: str) -> tuple[float, int]:
-    """CPU seconds of a controlled run over a plain one, medians of runs in turn; and how often it measured."""
-    x, y = digits()
+    """CPU time of a controlled run over a plain one's, and how often it measured.
 
-    def train(controlled: bool) -> tuple[float, int]:
-        module, source = net(name), torch.Generator().manual_seed(0)
-        optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
-        control = ex.RadiusControl(optimizer, module) if controlled else None
-        batches = [torch.randint(0, len(x), (BATCH,), generator=source) for _ in range(STEPS)]
-        begun = time.thread_time()
-        for few in batches:
-            inputs, targets = x[few], y[few]
-            optimizer.zero_grad()
-            functional.cross_entropy(module(inputs), targets).backward()
-            control.step(inputs) if control else optimizer.step()
-        return time.thread_time() - begun, control.measured if control else 0
-
-    spent: dict[bool, list[float]] = {False: [], True: []}
-    often = 0
-    for round_ in range(ROUNDS + 1):
-        for controlled in (False, True) if round_ % 2 else (True, False):
-            seconds, measured_ = train(controlled)
-            often = max(often, measured_)
-            spent[controlled].append(seconds)
-    return statistics.median(spent[True][1:]) / statistics.median(spent[False][1:]), often
+    The two go in turn step by step, since this machine's clock changes by a tenth within seconds; where its memory lies
+    makes a whole run a fifth quicker or slower, so that each step has its median over the runs.
+    """
+    x, y = data(name)
+    size = TEXTS if name == "gpt" else BATCH
+    rounds = 1 + (ROUNDS if name in QUICK else FEW)
+    spent = torch.zeros(2, rounds, STEPS, dtype=torch.float64)
+    for round_ in range(rounds):
+        loops, source = (Loop(name, False), Loop(name, True)), torch.Generator().manual_seed(0)
+        for step in range(STEPS):
+            few = torch.randint(0, len(x), (size,), generator=source)
+            for side in (0, 1) if (round_ + step) % 2 else (1, 0):
+                spent[side, round_, step] = loops[side].step(x[few], y[few])
+    plain, held = spent[:, 1:]
+    weight = plain.median(0).values
+    return float(((held / plain).median(0).values * weight).sum() / weight.sum()), loops[1].control.measured
 
 
 def _solved() -> list[tuple[str, float, float, str]]:

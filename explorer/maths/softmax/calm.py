@@ -1,11 +1,11 @@
 """When a step need not even be followed: the one before was short, and nothing that makes a step has grown since.
 
 To know how far a step went costs a copy of the parameters and two passes over them, which on a small net is a tenth of
-its training. An optimiser's step follows its gradient and its settings. While these settings are the same, the gradient
-is at most twice as long as at the last step that was followed, and that step's guess, grown as the gradient has, stays
-within the limit, the next step is let pass. A guess already holds its own doubt, a factor of 2 unless measurements
+its training. An optimiser's step follows its gradient and its settings. While these settings are the same, and the
+guess at the last step that was followed, grown as the gradient has since, stays within the limit, the next step is let
+pass. A guess already holds its own doubt, a factor of 2 unless measurements
 have borne it out. Memory (momentum, second moments) can lengthen a step in a few steps, so that it is followed again
-after 1, 2, 4, 8 .. steps, or after 4, 16, 64 where the guess leaves room for a step of twice the length.
+after 4, 16, 64 .. steps, or after 8, 64 .. where the guess leaves room for a step of twice the length.
 """
 
 from typing import Any
@@ -13,16 +13,12 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-GROWN = 2.0
-"""How many times its last length a gradient may have."""
 SHORT = 0.8
 """The part of the limit within which the guess must lie."""
-
-
 ROOMY = 0.5 * SHORT
 """The part of the limit up to which a step may grow to twice its length unseen."""
-FOURS = 0x5555_5554
-"""The bits of 4, 16, 64 .."""
+OFTEN, SELDOM = 0x5555_5554, 0o1111111110
+"""The bits of 4, 16, 64 .., and of 8, 64, 512 ..: ages at which a step is followed in any case."""
 
 
 class Calm:
@@ -40,19 +36,15 @@ class Calm:
     def holds(self, slope: float, optimizer: Optimizer, age: int) -> bool:
         """Whether the step number ``age`` after a measurement may pass unfollowed."""
         grown = slope / self._slope if self._slope else float("inf")
-        is_due = age & (age - 1) == 0 and (self._part > ROOMY or age & FOURS)
-        if is_due or not (grown <= GROWN and max(1.0, grown) * self._part <= SHORT):
+        is_due = age & (age - 1) == 0 and age & (OFTEN if self._part > ROOMY else SELDOM)
+        if is_due or not max(1.0, grown) * self._part <= SHORT:  # so that a NaN is not within
             return False
-        return settings_of(optimizer) == self._settings
+        return [list(group.values()) for group in optimizer.param_groups] == self._settings
 
 
 def settings_of(optimizer: Optimizer) -> list[list[Any]]:
     """All settings as they can be compared later: a rate may be a tensor that is changed in place."""
     return [
-        [
-            float(value) if isinstance(value, torch.Tensor) else value
-            for name, value in group.items()
-            if name != "params"
-        ]
+        [float(x) if isinstance(x, torch.Tensor) else x for x in group.values()]
         for group in optimizer.param_groups
     ]

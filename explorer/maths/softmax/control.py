@@ -3,11 +3,11 @@
 The wrapped optimiser makes its step; what it really added to the parameters is measured from where it started, and
 taken back in part where it is too long. Its own state (momentum, second moments) stays as after the full step. Lazy:
 between measurements r is guessed as the last ``r / |p|`` times the new ``|p|``, and measured again when that guess is
-half of the limit, or after ten steps; twice as many, up to eighty, while r would stay within the limit if it outgrew
-its guess twice more as it just did. A step that seems within the limit is looked at by the secant, in two plain passes;
-the product is asked where that comes near the limit, and no step is cut on the secant's word. In deep calm (see
-``calm``) a step is not followed at all and could not be taken back. A cap keeps predicted logits from jumping; it does
-not promise descent.
+half of the limit, or after ten steps; after twice or four times as many as last time, up to eighty, where r would stay
+within the limit if it outgrew its guess two or four times more as it just did, else after half as many. A step that
+seems within the limit is looked at by the secant, in two plain passes; the product is asked where that comes near the
+limit, and no step is cut on the secant's word. In deep calm (see ``calm``) a step is not followed at all and could not
+be taken back. A cap keeps predicted logits from jumping; it does not promise descent.
 """
 
 import math
@@ -206,8 +206,10 @@ class RadiusControl:
         most = max(SURE, 1.0 / self.trigger)
         if self._rate:
             ratio = self.r / (self._rate * length)
-            held = self.r * max(1.0, ratio) ** 2 <= self.r_max
-            self._wait = min(2 * self._wait, PATIENCE * self.every) if held else self.every
+            grown = max(1.0, ratio)
+            fit = [self.r * grown**times <= self.r_max for times in (2, 4)]  # a NaN does not
+            wait = 4 * self._wait if all(fit) else 2 * self._wait if any(fit) else self._wait // 2
+            self._wait = min(max(wait, self.every), PATIENCE * self.every)
             doubt = max(SURE, SURE * ratio, 0.9 * self._doubt)
             # Written so that a NaN doubts.
             self._doubt = doubt if doubt <= most else most

@@ -15,25 +15,29 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from explorer.maths.softmax.aims import Aims, hefts
+from explorer.maths.softmax.aims import Aims, flat, hefts
 from explorer.maths.softmax.losses import FocalLoss, Loss
 from explorer.maths.softmax.terms import spreads
+
+MANY = 32
+"""Classes up to which each is laid out apart: beyond, to turn the logits around costs more than it saves."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Rows that the loss sees, classes first: sums over few classes are then sums of long rows, several times quicker.
 
-    ``logits``, ``speeds`` [k, m], float64; ``places`` [m] their positions in the module's output, classes apart (for a
-    sigmoid: its positions, logit by logit); ``poles`` [m] distance in steps of the nearest pole of a soft cap, None
-    without one; ``digits`` the precision of the logits' own type. ``labels`` [m] where each row is trained towards one
-    class alone, else None; ``mass`` [m] how much such a row (without targets: any row) counts, None for 1; ``norm``
-    what a mean over the rows is divided by; ``ask`` gives the shares [m, k] q, None without targets; ``gamma`` of a
-    focal loss. r needs none of these.
+    ``z``, ``a`` [k, m] are the logits and the speeds: float64 and each class apart up to ``MANY`` classes; beyond,
+    class beside class and in the module's own type. ``places`` [m] their positions in the module's output, classes
+    apart (for a sigmoid: its positions, logit by logit); ``poles`` [m] distance in steps of the nearest pole of a soft
+    cap, None without one; ``digits`` the precision of the logits' own type. ``labels`` [m] where each row is trained
+    towards one class alone, else None; ``mass`` [m] how much such a row (without targets: any row) counts, None for 1;
+    ``norm`` what a mean over the rows is divided by; ``ask`` gives the shares [m, k] q, None without targets; ``gamma``
+    of a focal loss. r needs none of these.
     """
 
-    logits: Tensor
-    speeds: Tensor
+    z: Tensor
+    a: Tensor
     places: Tensor
     poles: Tensor | None
     digits: float
@@ -44,26 +48,36 @@ class Rows:
     gamma: float | None = None
 
     @cached_property
+    def logits(self) -> Tensor:
+        """The logits [k, m], float64."""
+        return self.z.double()
+
+    @cached_property
+    def speeds(self) -> Tensor:
+        """The speeds [k, m], float64."""
+        return self.a.double()
+
+    @cached_property
     def shares(self) -> Tensor | None:
         """The shares [k, m] of the classes, worked out when first read."""
         q = self.ask()
-        return None if q is None else q.T.contiguous()
+        return None if q is None else q.T.contiguous() if self.z.is_contiguous() else q.T
 
     @cached_property
     def _spread(self) -> Tensor:
-        return self.speeds.amax(0) - self.speeds.amin(0)
+        return self.a.amax(0).double() - self.a.amin(0).double()
 
     @cached_property
     def is_finite(self) -> bool:
         """Whether all logits and speeds are: a sum may overflow, and then says no; a spread of finite ones is."""
-        if not self.logits.numel():
+        if not self.z.numel():
             return not len(self.places)
-        return math.isfinite(float(self.logits.sum())) and math.isfinite(float(self._spread.amax()))
+        return math.isfinite(float(self.z.sum())) and math.isfinite(float(self._spread.amax()))
 
     @cached_property
     def r(self) -> Tensor:
         """Largest predicted change of a logit difference over pi [m]; a pole that is nearer raises it."""
-        usual = self.is_finite and len(self.logits)
+        usual = self.is_finite and len(self.z)
         r = (self._spread if usual else spreads(self.logits.T, self.speeds.T)) / math.pi
         return r if self.poles is None else torch.maximum(r, 1.0 / self.poles)
 
@@ -98,7 +112,7 @@ class Head:
 
     def columns(self, logits: Tensor, speeds: Tensor) -> tuple[Tensor, Tensor]:
         """Logits and rates over the temperature [k, positions], before any soft cap; float64."""
-        z, a = _columns(logits, self.class_dim), _columns(speeds, self.class_dim)
+        z, a = (_columns(x, self.class_dim).double() for x in (logits, speeds))
         return z / self.temperature, a / self.temperature
 
     def seen(self, logits: Tensor, speeds: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -133,7 +147,9 @@ def _softmax(
         raise ValueError(
             "a softmax needs logits [n, k] or more; got one number a sample; give BCEWithLogitsLoss()"
         )
-    z, a, poles = head.seen(_columns(logits, head.class_dim), _columns(speeds, head.class_dim))
+    z, a, poles = _columns(logits, head.class_dim), _columns(speeds, head.class_dim), None
+    if head.temperature != 1.0 or head.soft_cap is not None:
+        z, a, poles = head.seen(z, a)
     k, m = z.shape
     if poles is not None:
         poles = poles.amin(0) if k else poles.sum(0)
@@ -185,7 +201,8 @@ def _sigmoid(
 
 
 def _columns(x: Tensor, class_dim: int) -> Tensor:
-    """[.., k, ..] -> [k, positions], float64."""
-    plain = x.ndim == 2 and class_dim in (-1, 1)
-    x = x.T if plain else x.movedim(class_dim, 0).reshape(x.shape[class_dim], -1)
-    return x.to(torch.float64, memory_format=torch.contiguous_format).contiguous()
+    """[.., k, ..] -> [k, positions], a copy: a module may return what it stores."""
+    x = flat(x, class_dim)
+    if x.shape[1] > MANY:
+        return x.T.clone()
+    return x.T.to(torch.float64, memory_format=torch.contiguous_format, copy=True)

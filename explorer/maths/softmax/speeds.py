@@ -15,17 +15,17 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.utils import get_total_norm
 
 from explorer.maths.borrowed import TORCH_GLOBALS
 from explorer.maths.forward import dual
 from explorer.maths.names import nearest
+from explorer.maths.softmax.lengths import WIDE
 
 By = Literal["jvp", "secant"]
 WAYS = get_args(By)
 Named = Mapping[str, Tensor]
-WIDE = (torch.float32, torch.float64)
-"""Types that hold the squares of ordinary steps."""
+MOST, NUMBERS = 2048, 1 << 20
+"""Inputs, or tokens of theirs, asked at once, and numbers in them: a token brings a vocabulary of logits."""
 UNSEEN = (RuntimeError, NotImplementedError, TypeError, AttributeError)
 """What torch raises where an operation has no forward derivative, or a module leaves torch."""
 
@@ -172,19 +172,6 @@ def _moved(
     return Motion(logits, torch.ldexp(speeds.double(), torch.tensor(power)) if power else speeds, by)
 
 
-def length(values: Iterable[Tensor]) -> float:
-    """Euclidean length of a step in parts: NaN or inf only if an entry is, 0 only if all are."""
-    parts = list(values)
-    if all(x.device.type == "cpu" for x in parts):
-        short = math.hypot(*map(float, torch._foreach_norm(parts))) if parts else 0.0
-    else:
-        short = float(get_total_norm(parts))
-    if math.isfinite(short) and short > 1e-15:
-        return short
-    # The parts' own type may not hold their squares.
-    return float(get_total_norm([part.double() for part in parts]))
-
-
 def _in_range(step: Named, base: Named, size: float) -> tuple[int, Named]:
     """The step over a power of two that brings its length near 1, and that power; 0 where it is in range.
 
@@ -235,6 +222,18 @@ def batch_size(inputs: Any) -> int:
             "`inputs` must be a tensor [n, ..], a tuple of them, or a dict of them by name; got none"
         )
     return found[0].shape[0]
+
+
+def at_once(inputs: Any) -> int:
+    """How many inputs to ask at once: ``MOST``, or fewer: of no more tokens than that, and no more than ``NUMBERS``."""
+    own = _tensors(inputs)
+    count = tokens = numbers = 0
+    for x in own:
+        count = count or len(x)
+        if count and len(x) == count:
+            each = x.numel() // count
+            tokens, numbers = (tokens, numbers + each) if x.is_floating_point() else (tokens + each, numbers)
+    return max(1, min(MOST, MOST // max(1, tokens), NUMBERS // max(1, numbers)))
 
 
 def portion(inputs: Any, place: slice | Tensor) -> Any:

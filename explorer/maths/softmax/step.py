@@ -15,15 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from explorer.maths.softmax.lengths import length
 from explorer.maths.softmax.losses import PLAIN, FocalLoss, is_known
 from explorer.maths.softmax.record import KEPT, StepRadius, empty
 from explorer.maths.softmax.rows import Head, Rows
-from explorer.maths.softmax.speeds import Anatomy, Motion, Named, batch_size, length, motions
+from explorer.maths.softmax.speeds import Anatomy, Motion, Named, at_once, batch_size, motions
 from explorer.maths.softmax.told import Mean, Settled, Told
 from explorer.maths.softmax.vocabulary import Body, Swept, sweep
 
-CHUNK = 2048
-"""Inputs asked at once."""
 PARTS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 8.0)
 """Parts of the step at which the linearised loss is told."""
 
@@ -41,7 +40,7 @@ def step_radius(
     class_dim: int = -1,
     at: Sequence[float] = PARTS,
     by: str = "jvp",
-    chunk: int = CHUNK,
+    chunk: int | None = None,
     start: Named | None = None,
     head: str | None = None,
 ) -> StepRadius:
@@ -54,7 +53,8 @@ def step_radius(
     any other loss has no radius that we know, and the record says "not applicable". The loss sees the logits over
     ``temperature`` and through ``soft_cap * tanh(logits / soft_cap)``. ``start`` are parameters to start from in place
     of the module's own. ``head`` names the linear layer that gives the logits: it is then taken in pieces of the
-    vocabulary and no logits are kept. One product in forward mode; ``by="secant"`` takes the whole change instead.
+    vocabulary and no logits are kept. ``chunk`` inputs are asked at once (None: 2,048, fewer where they are long). One
+    product in forward mode; ``by="secant"`` takes the whole change instead.
 
     Raises:
         ValueError: for a displacement, targets or options that do not fit.
@@ -62,7 +62,7 @@ def step_radius(
     anatomy = Anatomy(module) if head is None else Body(module, head)
     step = anatomy.step(displacement)
     parts = tuple(float(part) for part in at)
-    if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+    if chunk is not None and (isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1):
         raise ValueError(f"`chunk` must be a whole number of at least 1; got {chunk!r}")
     if not is_known(loss):
         return empty("not applicable", parts)
@@ -74,7 +74,7 @@ def step_radius(
     _check_rows(inputs, targets, weights)
     tally = _Tally(Head(loss or PLAIN, temperature, soft_cap, class_dim), parts)
     base = anatomy.base(start)
-    for place, motion in motions(anatomy, inputs, step, size, base, by, chunk):
+    for place, motion in motions(anatomy, inputs, step, size, base, by, chunk or at_once(inputs)):
         aims, heft = (None if x is None else x[place] for x in (targets, weights))
         if isinstance(anatomy, Body):
             swept = sweep(
@@ -97,14 +97,16 @@ def way_radius(
     temperature: float = 1.0,
     soft_cap: float | None = None,
     class_dim: int = -1,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
 ) -> StepRadius:
     """``step_radius`` of the way from ``before`` to where the module stands, by the secant: two passes, no product."""
     _check_rows(inputs, targets, weights)
     anatomy = Anatomy(module)
     tally = _Tally(Head(loss or PLAIN, temperature, soft_cap, class_dim), ())
     base, end = anatomy.base(before), anatomy.base(None)
-    for place, motion in motions(anatomy, inputs, {}, math.inf, base, "secant", chunk, end):
+    for place, motion in motions(
+        anatomy, inputs, {}, math.inf, base, "secant", chunk or at_once(inputs), end
+    ):
         tally.add(motion, place, *(None if x is None else x[place] for x in (targets, weights)))
     return tally.record()
 
@@ -142,7 +144,7 @@ class _Tally:
         self.r.append(rows.r)
         self.places.append(rows.places + self.positions if self.positions else rows.places)
         self.positions += self.head.positions(motion.logits)
-        self.numbers += rows.logits.numel()
+        self.numbers += rows.z.numel()
         self.inputs += place.stop - place.start
         self.by = motion.by
         self.rows.append(rows)
@@ -163,8 +165,8 @@ class _Tally:
             status="ok" if usual and len(r) else _status(r),
             by=self.by,
             per_input=max(1, self.positions // max(1, self.inputs)),
-            logits=_one([rows.logits.T for rows in self.rows]) if kept else None,
-            speeds=_one([rows.speeds.T for rows in self.rows]) if kept else None,
+            z=_one([rows.z.T for rows in self.rows]) if kept else None,
+            a=_one([rows.a.T for rows in self.rows]) if kept else None,
             told=Mean(self.told, self.head.loss.reduction == "sum"),
             has_others=isinstance(self.head.loss, FocalLoss),
         )

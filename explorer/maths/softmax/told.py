@@ -11,6 +11,9 @@ from torch import Tensor
 from explorer.maths.softmax.losses import focal
 from explorer.maths.softmax.rows import Rows
 
+BLOCK = 1 << 15
+"""Logits whose float64 sums are taken at once: what a processor's own cache holds."""
+
 
 @dataclass(frozen=True, eq=False)
 class Settled:
@@ -43,7 +46,7 @@ class Told:
     @property
     def _is_blank(self) -> bool:
         """Whether there is nothing to add up."""
-        return not self.rows.logits.numel()
+        return not self.rows.z.numel()
 
     @property
     def _blank(self) -> float:
@@ -57,14 +60,16 @@ class Told:
         return rows.speeds if rows.is_finite else torch.where(rows.logits == -torch.inf, 0.0, rows.speeds)
 
     @cached_property
-    def _chances(self) -> Tensor:
-        return torch.softmax(self.rows.logits, dim=0)
-
-    @cached_property
-    def _away(self) -> Tensor:
-        """The speeds less their mean under the softmax."""
-        a = self._speeds
-        return a - (self._chances * a).sum(0)
+    def _moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and variance [m] of the speeds under the softmax."""
+        rows = self.rows
+        k, m = rows.z.shape
+        width = max(1, BLOCK // k)
+        if m <= width or rows.z.device.type != "cpu":
+            return _moments(rows.z, rows.a, rows.is_finite)
+        blocks = [slice(i, i + width) for i in range(0, m, width)]
+        found = [_moments(rows.z[:, cut], rows.a[:, cut], rows.is_finite) for cut in blocks]
+        return torch.cat([mean for mean, _ in found]), torch.cat([variance for _, variance in found])
 
     @cached_property
     def _focal(self) -> list[tuple[float, float, float]]:
@@ -81,10 +86,12 @@ class Told:
             return self._blank
         if rows.gamma is not None:
             return -self._focal[0][1]
+        mean, _ = self._moments
         if rows.labels is not None:
-            own = self._away.gather(0, rows.labels[None])
-            return float(own.sum() if rows.mass is None else rows.mass.dot(own[0]))
-        return self._blank if self.rows.shares is None else float((self.rows.shares * self._away).sum())
+            speeds = rows.a if rows.is_finite else self._speeds
+            own = speeds.gather(0, rows.labels[None])[0].double() - mean
+            return float(own.sum() if rows.mass is None else rows.mass.dot(own))
+        return self._blank if rows.shares is None else float((rows.shares * (self._speeds - mean)).sum())
 
     @cached_property
     def kappa(self) -> float:
@@ -93,13 +100,10 @@ class Told:
             return self._blank
         if rows.gamma is not None:
             return self._focal[0][2]
-        weighed = self._chances * self._away
-        mass = rows.mass
-        if rows.labels is None and self.rows.shares is not None:
-            mass = self.rows.shares.sum(0)
-        if mass is not None:
-            weighed = weighed * mass
-        return float(weighed.view(-1).dot(self._away.view(-1)))
+        mass, (_, variance) = rows.mass, self._moments
+        if rows.labels is None and rows.shares is not None:
+            mass = rows.shares.sum(0)
+        return float(variance.sum() if mass is None else mass.dot(variance))
 
     @cached_property
     def losses(self) -> Tensor:
@@ -127,12 +131,28 @@ class Told:
         q = self.rows.shares
         if self._is_blank or q is None:
             return torch.zeros_like(self.rows.places, dtype=torch.bool)
-        others = self._chances.scatter(0, q.argmax(0, keepdim=True), 0.0).sum(0)
+        others = _softmax(self.rows.logits).scatter(0, q.argmax(0, keepdim=True), 0.0).sum(0)
         return ((q != 0).sum(0) == 1) & (others < self.rows.digits / 2)
 
     def settled(self) -> Settled:
         """All of it, without the rows."""
         return Settled(self.g, self.kappa, self.losses, self.flips, self.absorbed, self.norm)
+
+
+def _softmax(z: Tensor) -> Tensor:
+    """Of columns [k, m]; along the dimension that lies together torch's is six times as quick."""
+    return torch.softmax(z.T, dim=1).T if z.stride(0) == 1 else torch.softmax(z, dim=0)
+
+
+def _moments(z: Tensor, a: Tensor, is_finite: bool) -> tuple[Tensor, Tensor]:
+    """Mean and variance [m] of ``a`` under the softmax of ``z``, both [k, m]."""
+    z, a = z.double(), a.double()
+    if not is_finite:
+        a = torch.where(z == -torch.inf, 0.0, a)
+    chances = _softmax(z)
+    mean = (chances * a).sum(0)
+    away = a - mean
+    return mean, chances.mul_(away).mul_(away).sum(0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from explorer.maths.softmax.speeds import WIDE, length
+from explorer.maths.softmax.lengths import WIDE, length, total
 
 MANY = 1 << 24
 """Numbers up to which the ways of all parameters are held at once."""
@@ -28,7 +28,6 @@ class Trail:
         self._kind = kinds[:1]
         self._numbers = sum(p.numel() for p in self.parameters)
         self.is_wide = all(dtype in WIDE for dtype, _ in kinds)
-        self._is_plain = self.is_wide and all(device.type == "cpu" for _, device in kinds)
 
     def follows(self, parameters: Sequence[Tensor]) -> bool:
         """Whether none of these came or went."""
@@ -46,11 +45,8 @@ class Trail:
     @torch.no_grad()
     def length(self) -> float:
         """Euclidean length of the way since: NaN or inf if an entry is, 0 only where nothing moved."""
-        if self._is_plain and self._numbers <= MANY:
-            way = self.moved()
-            short = math.hypot(*map(float, torch._foreach_norm(way)))
-            if math.isfinite(short) and short > 1e-15:
-                return short
+        if self._numbers <= MANY:
+            return length(self.moved())
         return math.hypot(*(length([p - then]) for p, then in zip(self.parameters, self._kept, strict=True)))
 
     @torch.no_grad()
@@ -74,10 +70,10 @@ def slope_of(parameters: Sequence[Tensor]) -> float:
     """Euclidean length of all gradients: NaN if an entry is NaN or inf; inf where only their squares overflow."""
     grads: list[Any] = [p.grad for p in parameters]
     try:
-        found = math.hypot(*map(float, torch._foreach_norm(grads)))
+        found = total(grads)
         if math.isfinite(found):
             return found
-    except (TypeError, RuntimeError):  # one has none, or a sparse one
+    except (AttributeError, TypeError, RuntimeError):  # one has none, or a sparse one
         pass
     known = [g.coalesce().values() if g.is_sparse else g for g in grads if g is not None]
     if not all(bool(x.isfinite().all()) for x in known):
