@@ -204,6 +204,30 @@ def test_in_deep_calm_steps_pass_unfollowed_until_what_makes_them_changes(monkey
     assert (control.scale < 1) == is_met and bool(control.log) == is_met
 
 
+def test_where_r_has_room_looks_grow_rare():
+    module, (x, y) = net(), batch()
+    control, looks = RadiusControl(torch.optim.SGD(module.parameters(), lr=1e-3), module), []
+    for step in range(1, 300):
+        backward(module, x, y)
+        before = control.measured
+        control.step(x)
+        looks += [step] * (control.measured - before)
+    assert looks == [1, 11, 51, 131, 211, 291]
+
+
+@pytest.mark.parametrize(
+    ("r", "wait"),
+    [(0.1, 80), (0.15, 80), (0.2, 40), (0.3, 10), (0.9, 10), (math.nan, 10)],
+)
+def test_the_next_wait_is_as_long_as_r_may_outgrow_its_guess_again(r, wait):
+    """The guess was 0.1, the limit is 1, and the last wait was 20 steps."""
+    module = net()
+    control = RadiusControl(torch.optim.SGD(module.parameters(), lr=1e-3), module)
+    control._rate, control._wait, control.r = 0.1, 20, r
+    control._learn(1.0)
+    assert control._wait == wait
+
+
 def test_an_eager_control_measures_every_step_and_an_accurate_r():
     module, (x, y) = net(), batch()
     control = RadiusControl(MAKERS["adamw"](module.parameters()), module, lazy=False, r_max=50.0)
