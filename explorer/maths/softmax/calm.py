@@ -25,19 +25,18 @@ class Calm:
     """What the last step that was followed was like."""
 
     def __init__(self) -> None:
-        self._slope, self._part = 0.0, float("inf")
+        self._steepest, self._due = -1.0, OFTEN
         self._settings: list[list[Any]] = []
 
     def seen(self, slope: float, optimizer: Optimizer, part: float) -> None:
         """A step was followed: its gradient's length, and its guessed r (in doubt) as a part of the limit."""
-        self._slope, self._part = slope, part
+        self._steepest = SHORT * slope / part if 0.0 < part <= SHORT else -1.0
+        self._due = OFTEN if part > ROOMY else SELDOM
         self._settings = settings_of(optimizer)
 
     def holds(self, slope: float, optimizer: Optimizer, age: int) -> bool:
         """Whether the step number ``age`` after a measurement may pass unfollowed."""
-        grown = slope / self._slope if self._slope else float("inf")
-        is_due = age & (age - 1) == 0 and age & (OFTEN if self._part > ROOMY else SELDOM)
-        if is_due or not max(1.0, grown) * self._part <= SHORT:  # so that a NaN is not within
+        if not slope <= self._steepest or (age & (age - 1) == 0 and age & self._due):
             return False
         return [list(group.values()) for group in optimizer.param_groups] == self._settings
 

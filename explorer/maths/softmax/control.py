@@ -3,7 +3,7 @@
 The wrapped optimiser makes its step; what it really added to the parameters is measured from where it started, and
 taken back in part where it is too long. Its own state (momentum, second moments) stays as after the full step. Lazy:
 between measurements r is guessed as the last ``r / |p|`` times the new ``|p|``, and measured again when that guess is
-half of the limit, or after ten steps; after twice or four times as many as last time, up to eighty, where r would stay
+half of the limit, or after ten steps; after twice or four times as many as last time, up to 160, where r would stay
 within the limit if it outgrew its guess two or four times more as it just did, else after half as many. A step that
 seems within the limit is looked at by the secant, in two plain passes; the product is asked where that comes near the
 limit, and no step is cut on the secant's word. In deep calm (see ``calm``) a step is not followed at all and could not
@@ -30,7 +30,7 @@ from explorer.maths.softmax.trail import Trail, slope_of
 VERSION = 2
 SURE = 1.2
 """What a guess is multiplied by at least before it is held against the limit."""
-PATIENCE = 8
+PATIENCE = 16
 """How many times ``every`` a lazy control may wait at most."""
 CURVED = 1.3
 """How many times the secant's r the product's may be: 1.06 on the sheet's nets near r = 1."""
@@ -119,18 +119,19 @@ class RadiusControl:
         self.steps += 1
         known = self._stepped()
         slope = math.inf if closure is not None else slope_of(known)
+        age = self._age + 1
+        if (
+            self.lazy
+            and age < self._wait
+            and self._calm.holds(slope, self.optimizer, age)
+            and self._trail.follows(known)
+        ):
+            self._age, self.scale = age, 1.0
+            return self.optimizer.step()
         if math.isnan(slope):
             # A NaN must not reach the optimiser's memory either: there it would stay.
             self._note("skipped", math.nan, 0.0, "")
             return None
-        if (
-            self.lazy
-            and self._age + 1 < self._wait
-            and self._trail.follows(known)
-            and self._calm.holds(slope, self.optimizer, self._age + 1)
-        ):
-            self._age, self.scale = self._age + 1, 1.0
-            return self.optimizer.step()
         if not self._trail.fits(known):
             self._names = names_of(self.module, self.optimizer)
             self._trail, self._calm = Trail(known), Calm()

@@ -79,8 +79,8 @@ class Anatomy:
 
     def base(self, start: Named | None) -> dict[str, Tensor]:
         """The parameters by first names, or those of ``start`` in their place."""
-        own = {name: p.detach() for name, p in self.parameters.items()}
-        return own | {self.first("start", name): value.detach() for name, value in (start or {}).items()}
+        given = {self.first("start", name): value for name, value in (start or {}).items()}
+        return {name: given.get(name, own).detach() for name, own in self.parameters.items()}
 
     def step(self, displacement: Named) -> dict[str, Tensor]:
         """The step by first names; a tied weight has several and moves once.

@@ -7,10 +7,10 @@ short as a few calls.
 import math
 from collections.abc import Sequence
 from operator import is_
-from typing import Any
 
 import torch
 from torch import Tensor
+from torch.linalg import vector_norm
 
 from explorer.maths.softmax.lengths import WIDE, length, total
 
@@ -68,14 +68,17 @@ class Trail:
 
 def slope_of(parameters: Sequence[Tensor]) -> float:
     """Euclidean length of all gradients: NaN if an entry is NaN or inf; inf where only their squares overflow."""
-    grads: list[Any] = [p.grad for p in parameters]
     try:
-        found = total(grads)
+        if parameters and not parameters[0].is_cpu:
+            found = total([p.grad for p in parameters])  # type: ignore[misc] # None is caught
+        else:  # at every step of training, so that nothing is asked of it that can be left
+            found = math.hypot(*[vector_norm(p.grad).item() for p in parameters])
         if math.isfinite(found):
             return found
     except (AttributeError, TypeError, RuntimeError):  # one has none, or a sparse one
         pass
-    known = [g.coalesce().values() if g.is_sparse else g for g in grads if g is not None]
+    grads = [p.grad for p in parameters if p.grad is not None]
+    known = [g.coalesce().values() if g.is_sparse else g for g in grads]
     if not all(bool(x.isfinite().all()) for x in known):
         return math.nan
     return math.hypot(*(float(x.norm()) for x in known))
