@@ -1,5 +1,6 @@
 """Softmax collapse in words and curves: training that a type of too few digits brings to a stop."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from explorer.labs.figures.safety_counter import PLAIN
@@ -33,23 +34,23 @@ LABELS = {
 
 
 def place_of(frame: CollapseFrame) -> tuple[float, float]:
-    """A dot: the median lead of the right logit to the right, accuracy on pairs not trained on upwards."""
-    return frame.margin, frame.test
+    """A dot: nines of the label's median probability to the right, accuracy on pairs not trained on upwards."""
+    return -math.log10(max(frame.doubt, 1e-30)), frame.test
 
 
 def collapse_spec(record: "CollapseRecord", steps: int) -> dict[str, Any]:
-    """A pane for each case, with the lead at which a probability rounds to 1."""
+    """A pane for each case, with the place from which a probability rounds to 1."""
     panes = []
     for slot, name in enumerate(record.frames, 1):
-        dtype, cure = CASES[name]
-        lost = lost_margin(TYPES[dtype])
+        dtype, _ = CASES[name]
+        lost = lost_margin(TYPES[dtype]) / math.log(10.0)
         wall = {
             "kind": "vline",
             "x": lost,
-            "label": f"p rounds to 1, {lost:.1f}",
+            "label": "p = 1",
             "role": "launched",
             "dashed": True,
-            "hint": "From this lead on a single other term is lost beside 1.",
+            "hint": f"From {lost:.1f} nines on, −log₁₀(1 − p), what another class has is lost beside 1 in this type.",
         }
         panes.append(
             {
@@ -57,13 +58,13 @@ def collapse_spec(record: "CollapseRecord", steps: int) -> dict[str, Any]:
                 "note": "",
                 "run": slot,
                 "role": ROLES[slot - 1],
-                "axes": ["lead of the right logit", "accuracy"],
+                "axes": ["nines of p", "accuracy"],
                 "show_axes": True,
-                "shapes": [] if cure == "stablemax" else [wall],
+                "shapes": [wall],
                 "words": {ROLES[slot - 1]: "pairs not trained on"},
             }
         )
-    box = [-2.0, -0.04, 20.0, 1.04]
+    box = [-0.4, -0.04, 10.2, 1.04]
     spec = {
         "title": LABELS[next(iter(record.frames))],
         "subtitle": "addition modulo 31",
@@ -130,6 +131,11 @@ def _collapse_numbers(record: "CollapseRecord") -> dict[str, Any]:
         ("trained on", "train", "Accuracy on the pairs that were trained on."),
         ("no gradient", "dead", "Share of the training pairs whose gradient is 0."),
         ("absorbed", "absorbed", ABSORBED_HINT),
+        (
+            "1 − p",
+            "doubt",
+            "Median of what the label's probability leaves to all others, before it is rounded.",
+        ),
         ("lead", "margin", "Median lead of the right logit over the best other, on the pairs trained on."),
         ("loss", "loss", "As its type gives it, nats."),
     )

@@ -63,19 +63,25 @@ function drawPast(context, pane, run, theme) {
   if (pane.frame > 0) strokePaths(context, pane, run.layers.state, pane.frame, theme.past, 1, 0.5);
 }
 
-// A few states on a map that is the subject itself are drawn large, in their own colour.
-function isMajor(pane, layer) {
+// States are drawn large, in their own colour, where there are a handful, or a few on a map that is the subject itself.
+function isOnSubject(pane) {
   const { heat } = pane.stage.spec;
-  return Boolean(heat && heat.strong) && layer.n <= 24;
+  return Boolean(heat && heat.strong);
+}
+
+function isMajor(pane, layer) {
+  return layer.n <= (isOnSubject(pane) ? 24 : 10);
 }
 
 function drawMajor(context, pane, run, theme) {
   const { layers } = pane.stage;
   const layer = run.layers.state;
   const colour = theme.roles[pane.spec.role] || theme.roles.state;
-  if (layers.has("paths")) {
+  if (layers.has("paths") && (layer.n === 1 || isOnSubject(pane))) {
     strokePaths(context, pane, layer, pane.frame, theme.ground, 4.2, 0.8);
     strokePaths(context, pane, layer, pane.frame, colour, 2.2, 1);
+  } else if (layers.has("paths")) {
+    strokePaths(context, pane, layer, pane.frame, colour, 1, 0.5);
   }
   if (!layers.has("particles")) return;
   Object.assign(context, { fillStyle: colour, strokeStyle: theme.ground, lineWidth: 1.6 * pane.dpr });

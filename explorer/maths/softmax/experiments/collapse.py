@@ -39,7 +39,8 @@ class CollapseFrame:
 
     ``step`` updates made; ``loss`` nats as the type gives it; ``train`` and ``test`` accuracies; ``absorbed`` the share
     of training samples whose label's probability rounds to 1 in the type, ``dead`` the share whose gradient is 0
-    altogether; ``margin`` median lead of the right logit over the best other; ``speed`` length of the gradient.
+    altogether; ``margin`` median lead of the right logit over the best other; ``doubt`` median of what the label's
+    probability leaves to all others, not rounded; ``speed`` length of the gradient.
     ``ended`` is "" while it runs, then "done" or "diverged".
     """
 
@@ -50,6 +51,7 @@ class CollapseFrame:
     absorbed: float
     dead: float
     margin: float
+    doubt: float
     speed: float
     ended: str = ""
 
@@ -89,8 +91,12 @@ def softmax_loss(logits: Tensor, y: Tensor) -> Tensor:
 
 def stablemax_loss(logits: Tensor, y: Tensor) -> Tensor:
     """The same with ``z + 1`` above 0 and ``1 / (1 - z)`` below in place of the exponential: nothing is absorbed."""
-    s = torch.where(logits >= 0, logits + 1, 1 / (1 - logits.clamp(max=0.0)))
+    s = _stable(logits)
     return s.sum(1).log() - s.gather(1, y[:, None])[:, 0].log()
+
+
+def _stable(z: Tensor) -> Tensor:
+    return torch.where(z >= 0, z + 1, 1 / (1 - z.clamp(max=0.0)))
 
 
 def lost_margin(dtype: torch.dtype) -> float:
@@ -161,6 +167,9 @@ def _looked(
     right = logits.gather(1, split.y[:, None])[:, 0]
     others = logits.scatter(1, split.y[:, None], -torch.inf).amax(1)
     lost = losses == 0 if way == "stablemax" else _rounds_to_one(logits.to(kind), split.y)
+    z = logits.double()
+    weight = _stable(z) if way == "stablemax" else torch.softmax(z, 1)
+    rest = weight.scatter(1, split.y[:, None], 0.0).sum(1)
     dead = torch.zeros(0) if logits.grad is None else (logits.grad == 0).all(1)
     speed = sum(float(p.grad.double().square().sum()) for p in module.parameters() if p.grad is not None)
     return CollapseFrame(
@@ -171,6 +180,7 @@ def _looked(
         absorbed=float(lost.double().mean()),
         dead=float(dead.double().mean()),
         margin=float((right - others).median()),
+        doubt=float((rest / weight.sum(1)).median()),
         speed=math.sqrt(speed),
         ended=ended,
     )
