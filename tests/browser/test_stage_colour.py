@@ -139,3 +139,17 @@ def test_an_empty_feed_with_scales_is_no_fault(bench):
     feed.begin(moons.spec(1, colour=COLOUR, heat={"nx": 2, "ny": 2, "lo": 0, "hi": 1}))
     opened(page, "a", feed)
     assert page.locator("#a .exs-scale").count() == 0
+
+
+@pytest.mark.parametrize(("count", "is_large"), [(1, True), (10, True), (11, False)])
+def test_a_handful_of_states_is_drawn_large_in_its_own_colour(bench, count, is_large):
+    page = bench()
+    feed, _ = moons.lines_feed(level_paths(*np.linspace(-1.0, 1.0, count)))
+    opened(page, "a", feed, layers='["particles"]', theme="light")
+    picture = canvas(page)
+    scale, shift_x, shift_y = place(picture.shape)
+    column, row = int(2.0 * scale + shift_x), int(shift_y + 1.0 * scale)
+    window = picture[row - 8 : row + 9, column - 8 : column + 9]
+    inked = np.abs(window - GROUNDS["light"]).sum(2) > 60
+    assert (inked.sum() > 60) == is_large
+    assert np.ptp(window[8, 8]) > 60, "it is in its own colour"

@@ -199,9 +199,29 @@ def test_in_deep_calm_steps_pass_unfollowed_until_what_makes_them_changes(monkey
                 for p in module.parameters():
                     p.grad *= 1e5
         control.step(x)
-    # The first measures, and r is known; one that may grow to twice its length is followed after 8 and 64.
-    assert followed == [1, 9, 10][: 3 if is_met else 2]
+    # The first measures, and r is known: so short a step has room to grow tenfold.
+    assert followed == [1, 10][: 2 if is_met else 1]
     assert (control.scale < 1) == is_met and bool(control.log) == is_met
+
+
+@pytest.mark.parametrize("momentum", [0.9, 0.99])
+@pytest.mark.parametrize("first", [0.06, 0.15, 0.3, 0.45])
+def test_a_memory_that_fills_up_does_not_carry_unfollowed_steps_beyond_the_limit(momentum, first):
+    """Along one gradient steps of a cold momentum grow to ten, or a hundred, times the first."""
+    module, (x, y) = net(), batch()
+    backward(module, x, y)
+    step = {n: -p.grad for n, p in module.named_parameters()}
+    slow = 1e-3  # the limit moves, not the step: the net stays nearly where it is
+    limit = step_radius(module, x, step).r_max * slow / first
+    inner = torch.optim.SGD(module.parameters(), lr=slow, momentum=momentum)
+    control = RadiusControl(inner, module, r_max=limit)
+    for _ in range(120):
+        before = values(module)
+        backward(module, x, y)
+        control.step(x)
+        taken = {n: p - before[n] for n, p in values(module).items()}
+        assert step_radius(module, x, taken, start=before).r_max <= 1.001 * limit
+    assert any(event.kind == "capped" for event in control.log) or first / (1 - momentum) < 1
 
 
 def test_where_r_has_room_looks_grow_rare():

@@ -120,12 +120,7 @@ class RadiusControl:
         known = self._stepped()
         slope = math.inf if closure is not None else slope_of(known)
         age = self._age + 1
-        if (
-            self.lazy
-            and age < self._wait
-            and self._calm.holds(slope, self.optimizer, age)
-            and self._trail.follows(known)
-        ):
+        if self.lazy and age < self._wait and self._calm.holds(slope, self.optimizer, age):
             self._age, self.scale = age, 1.0
             return self.optimizer.step()
         if math.isnan(slope):
@@ -148,7 +143,7 @@ class RadiusControl:
             self.r, self._age = (self._rate or 0.0) * length, self._age + 1
             scale = 1.0
         guess = (self._rate or math.inf) * length * self._doubt
-        self._calm.seen(slope, self.optimizer, guess / self.r_max if scale == 1.0 else math.inf)
+        self._calm.seen(slope, self.optimizer, guess / self.r_max if scale == 1.0 else math.inf, self._age)
         self._take(scale, by)
         return answer
 

@@ -29,13 +29,10 @@ class Trail:
         self._numbers = sum(p.numel() for p in self.parameters)
         self.is_wide = all(dtype in WIDE for dtype, _ in kinds)
 
-    def follows(self, parameters: Sequence[Tensor]) -> bool:
-        """Whether none of these came or went."""
-        return len(parameters) == len(self.parameters) and all(map(is_, parameters, self.parameters))
-
     def fits(self, parameters: Sequence[Tensor]) -> bool:
         """Whether it follows these still, and they did not move (all together) to another device or type."""
-        return self.follows(parameters) and [(p.dtype, p.device) for p in parameters[:1]] == self._kind
+        is_same = len(parameters) == len(self.parameters) and all(map(is_, parameters, self.parameters))
+        return is_same and [(p.dtype, p.device) for p in parameters[:1]] == self._kind
 
     @torch.no_grad()
     def mark(self) -> None:

@@ -77,11 +77,11 @@ function drawMajor(context, pane, run, theme) {
   const { layers } = pane.stage;
   const layer = run.layers.state;
   const colour = theme.roles[pane.spec.role] || theme.roles.state;
-  if (layers.has("paths") && (layer.n === 1 || isOnSubject(pane))) {
-    strokePaths(context, pane, layer, pane.frame, theme.ground, 4.2, 0.8);
-    strokePaths(context, pane, layer, pane.frame, colour, 2.2, 1);
-  } else if (layers.has("paths")) {
-    strokePaths(context, pane, layer, pane.frame, colour, 1, 0.5);
+  // Paths that have the colours of their numbers lie in the ground already.
+  if (layers.has("paths") && (isOnSubject(pane) || !tintOf(pane))) {
+    const bold = isOnSubject(pane) || layer.n === 1;
+    if (bold) strokePaths(context, pane, layer, pane.frame, theme.ground, 4.2, 0.8);
+    strokePaths(context, pane, layer, pane.frame, colour, bold ? 2.2 : 1, bold ? 1 : 0.5);
   }
   if (!layers.has("particles")) return;
   Object.assign(context, { fillStyle: colour, strokeStyle: theme.ground, lineWidth: 1.6 * pane.dpr });
