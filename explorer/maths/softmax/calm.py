@@ -14,6 +14,9 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+LEAST = 1 / 16
+"""The part of the limit that a step counts as at least: a memory may have cancelled it out just then."""
+
 
 class Calm:
     """What the last step that was followed was like."""
@@ -27,7 +30,7 @@ class Calm:
 
         ``slope`` is its gradient's length, ``part`` its guessed r (in doubt) as a part of the limit.
         """
-        self._room = (age + 1) / part if part > 0.0 and slope < math.inf else 0.0
+        self._room = (age + 1) / max(part, LEAST) if slope < math.inf else 0.0
         self._steepest = slope * self._room
         self._settings = settings_of(optimizer)
 
