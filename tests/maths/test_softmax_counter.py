@@ -71,6 +71,22 @@ def test_descent_with_great_steps_is_the_batch_perceptron():
     assert (x @ found.coef_[0] > 0).all()
 
 
+@pytest.mark.parametrize(
+    ("method", "rate", "count"),
+    [
+        ("gradient", 100.0, 308),
+        ("normalised", 100.0, 2),
+        ("normalised", 10.0, 2),
+        ("normalised", 1.0, 16),
+        ("normalised", 0.1, 157),
+    ],
+)
+def test_steps_to_no_error_on_the_worst_case_are_the_published_ones(method, rate, count):
+    # Tyurin 2024, table 1, on the data of theorem 5.1: one point of a class and 999 of the other.
+    rows = torch.tensor([[0.5, -1.0], *[[0.5, 1.0]] * 999], dtype=torch.float64)
+    assert last(perceptron(rows, rate, method)).first == count
+
+
 def test_normalised_descent_keeps_the_theorems_bound():
     # Tyurin 2024: at most R^2 / mu^2 + 2 log(2n - 1) / (rate mu^2) steps, mu the margin of the best unit separator.
     source = torch.Generator().manual_seed(3)
