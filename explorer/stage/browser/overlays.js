@@ -63,12 +63,12 @@ function drawPast(context, pane, run, theme) {
   if (pane.frame > 0) strokePaths(context, pane, run.layers.state, pane.frame, theme.past, 1, 0.5);
 }
 
-// States are drawn large, in their own colour, where there are a handful, or a few on a map that is the subject itself.
 function isOnSubject(pane) {
   const { heat } = pane.stage.spec;
   return Boolean(heat && heat.strong);
 }
 
+// States are drawn large, in their own colour, where there are a handful, or a few on a map that is the subject itself.
 function isMajor(pane, layer) {
   return layer.n <= (isOnSubject(pane) ? 24 : 10);
 }
