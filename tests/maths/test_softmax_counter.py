@@ -248,3 +248,12 @@ def test_adagrad_norm_divides_by_the_length_of_all_gradients_so_far():
     again = made("adagrad_norm", holder, 2.0)
     again.load_state_dict(optimizer.state_dict())
     assert again.param_groups[0]["square"] == pytest.approx(50.0)
+
+
+@pytest.mark.parametrize("cure", ["none", "stablemax"])
+def test_what_a_label_leaves_to_others_is_one_less_its_probability(cure):
+    *_, frame = collapse("float32", cure, steps=60)
+    first = next(iter(collapse("float32", cure, steps=0)))
+    # Before a step 31 residues are as good as one another; afterwards the loss is minus the logarithm of p.
+    assert first.doubt == pytest.approx(30 / 31, abs=2e-3)
+    assert 1.0 - frame.doubt == pytest.approx(math.exp(-frame.loss), abs=0.1)
