@@ -237,7 +237,7 @@ def test_where_r_has_room_looks_grow_rare():
 
 @pytest.mark.parametrize(
     ("r", "wait"),
-    [(0.1, 80), (0.15, 80), (0.2, 40), (0.3, 10), (0.9, 10), (math.nan, 10)],
+    [(0.1, 80), (0.15, 80), (0.2, 40), (0.3, 20), (0.4, 10), (0.9, 10), (math.nan, 10)],
 )
 def test_the_next_wait_is_as_long_as_r_may_outgrow_its_guess_again(r, wait):
     """The guess was 0.1, the limit is 1, and the last wait was 20 steps."""

@@ -3,9 +3,9 @@
 The wrapped optimiser makes its step; what it really added to the parameters is measured from where it started, and
 taken back in part where it is too long. Its own state (momentum, second moments) stays as after the full step. Lazy:
 between measurements r is guessed as the last ``r / |p|`` times the new ``|p|``, and measured again when that guess is
-half of the limit, or after ten steps; after twice or four times as many as last time, up to 160, where r would stay
-within the limit if it outgrew its guess two or four times more as it just did, else after half as many. A step that
-seems within the limit is looked at by the secant, in two plain passes; the product is asked where that comes near the
+half of the limit, or after ten steps; later after as many as last time, twice or four times as many (up to 160), where
+r would stay within the limit if it outgrew its guess once, twice or four times more as it just did, else after half as
+many. A step that seems within the limit is looked at by the secant, in two plain passes; the product is asked where that comes near the
 limit, and no step is cut on the secant's word. In deep calm (see ``calm``) a step is not followed at all and could not
 be taken back. A cap keeps predicted logits from jumping; it does not promise descent.
 """
@@ -20,11 +20,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from explorer.maths.softmax.calm import Calm
+from explorer.maths.softmax.glance import Glance, glance
 from explorer.maths.softmax.limits import Mode, check_limits, first_of, names_of, part_of
 from explorer.maths.softmax.losses import is_known
 from explorer.maths.softmax.record import StepRadius
 from explorer.maths.softmax.speeds import batch_size, portion, takes_batch_statistics
-from explorer.maths.softmax.step import step_radius, way_radius
+from explorer.maths.softmax.step import step_radius
 from explorer.maths.softmax.trail import Trail, slope_of
 
 VERSION = 2
@@ -65,8 +66,8 @@ class RadiusControl:
     keeps within the certificate of descent, when targets are given and the step goes downhill. Other options are
     ``step_radius``'s.
 
-    ``r`` and ``scale`` are of the last step that was followed, ``last`` the last measurement (r is a guess where that
-    is older), ``measured`` how many there were, ``log`` the events. Lazy control trusts that a step follows its
+    ``r`` and ``scale`` are of the last step that was followed (r is a guess where ``last``, the last measurement, is
+    older), ``measured`` is how many measurements there were, ``log`` the events. Lazy control trusts that a step follows its
     gradient and its settings; for an optimiser whose steps may jump by themselves give ``lazy=False``.
     """
 
@@ -94,7 +95,7 @@ class RadiusControl:
         self.r_max, self.mode, self.lazy, self.every, self.trigger = r_max, mode, lazy, every, trigger
         self.rows, self.quantile, self.descent = rows, quantile, descent
         self.log: list[Event] = []
-        self.last: StepRadius | None = None
+        self._last: StepRadius | Glance | None = None
         self.r, self.scale = 0.0, 1.0
         self.steps = self.measured = 0
         self._rate: float | None = None  # r for a step of unit length, as last measured
@@ -138,7 +139,7 @@ class RadiusControl:
             self.r, scale = math.nan, 0.0
         elif self._must_measure(length):
             scale = self._measure(inputs, targets, weights, length)
-            by = self.last.by if self.last else ""
+            by = self._last.by if self._last else ""
         else:
             self.r, self._age = (self._rate or 0.0) * length, self._age + 1
             scale = 1.0
@@ -171,12 +172,12 @@ class RadiusControl:
             told = step_radius(self.module, few, moved, aims, start=before, **given)
             if chosen is not None:
                 self._remember(inputs, chosen, told)
-        self.measured, self._age, self.last = self.measured + 1, 0, told
+        self.measured, self._age, self._last = self.measured + 1, 0, told
         self.r = told.quantile(self.quantile)
         self._learn(length)
         scale = part_of(self.r, self.r_max)
-        if self.descent and scale > 0 and told.descent > 0:
-            scale = min(scale, told.descent)
+        if self.descent and scale > 0 and self.last and self.last.descent > 0:
+            scale = min(scale, self.last.descent)
         return scale
 
     def _may_glance(self, length: float) -> bool:
@@ -189,11 +190,11 @@ class RadiusControl:
 
     def _glance(
         self, inputs: Any, targets: Tensor | None, weights: Tensor | None, before: dict[str, Tensor]
-    ) -> StepRadius | None:
+    ) -> Glance | StepRadius | None:
         """What the secant says, if that is within the limit for sure; not where a NaN is, or no row counts."""
-        told = way_radius(self.module, inputs, before, targets, weights=weights, **self.options)
-        is_within = len(told.r) > 0 and CURVED * told.quantile(self.quantile) <= self.r_max
-        return told if is_within else None
+        told = glance(self.module, inputs, before, targets, weights=weights, **self.options)
+        has_rows = isinstance(told, Glance) or len(told.r)
+        return told if has_rows and CURVED * told.quantile(self.quantile) <= self.r_max else None
 
     def _learn(self, length: float) -> None:
         """How far guesses may be trusted, from how the last one turned out, and what to guess next."""
@@ -203,9 +204,8 @@ class RadiusControl:
         if self._rate:
             ratio = self.r / (self._rate * length)
             grown = max(1.0, ratio)
-            fit = [self.r * grown**times <= self.r_max for times in (2, 4)]  # a NaN does not
-            wait = 4 * self._wait if all(fit) else 2 * self._wait if any(fit) else self._wait // 2
-            self._wait = min(max(wait, self.every), PATIENCE * self.every)
+            longer = max((n for n in (1, 2, 4) if self.r * grown**n <= self.r_max), default=0.5)  # a NaN has none
+            self._wait = min(max(int(longer * self._wait), self.every), PATIENCE * self.every)
             doubt = max(SURE, SURE * ratio, 0.9 * self._doubt)
             # Written so that a NaN doubts.
             self._doubt = doubt if doubt <= most else most
@@ -249,6 +249,11 @@ class RadiusControl:
         if len(groups) == 1:  # no copy: this is asked at every step
             return groups[0]["params"]
         return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    @property
+    def last(self) -> StepRadius | None:
+        """The last measurement, all it tells worked out when read; None before the first."""
+        return self._last.record if isinstance(self._last, Glance) else self._last
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """The optimiser's own."""

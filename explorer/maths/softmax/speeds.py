@@ -101,14 +101,15 @@ class Anatomy:
         return step
 
     def __call__(self, inputs: Any, values: Named) -> Tensor:
-        """The logits where the parameters are ``values``, by first names."""
+        """The logits where the parameters are ``values``, by first names; the module's own where these say nothing."""
         # What a module stores, it must write on copies, and on fresh ones for each call.
         copies = {id(b): b.detach().clone() for _, _, b in self._stores}
         kept = [(shelf, key, shelf[key]) for shelf, key, _ in self._shelves]
         args, named = _arguments(inputs)
         try:
             for shelf, key, name in self._shelves:
-                shelf[key] = values[name]
+                if name in values:
+                    shelf[key] = values[name]
             for shelf, key, own in self._stores:
                 shelf[key] = copies[id(own)]
             return logits_of(self.module(*args, **named))

@@ -111,6 +111,13 @@ def way_radius(
     return tally.record()
 
 
+def record_of(motion: Motion, count: int) -> StepRadius:
+    """What one motion of ``count`` inputs tells under the plain loss, without targets."""
+    tally = _Tally(Head(PLAIN), ())
+    tally.add(motion, slice(0, count), None, None)
+    return tally.record()
+
+
 def _check_rows(inputs: Any, targets: Tensor | None, weights: Tensor | None) -> None:
     count = batch_size(inputs)
     for name, values in (("targets", targets), ("weights", weights)):
