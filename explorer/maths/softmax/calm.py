@@ -9,45 +9,70 @@ after it at most ``(b + 1) / (a + 1)`` times as long as the step number ``a``.
 """
 
 import math
+from math import hypot
 from typing import Any
 
 import torch
+from torch.linalg import vector_norm
 from torch.optim import Optimizer
+
+from explorer.maths.softmax.lengths import total
+from explorer.maths.softmax.trail import slope_of
 
 LEAST = 1 / 16
 """The part of the limit that a step counts as at least: a memory may have cancelled it out just then."""
 
 
 class Calm:
-    """What the last step that was followed was like."""
+    """What the last step that was followed was like; ``age`` is how many steps ago the last measurement was.
 
-    def __init__(self) -> None:
-        self._room = self._steepest = 0.0
+    ``slope`` is the length of the gradient of the step just asked about, NaN where that was not needed.
+    """
+
+    def __init__(self, age: int = 0) -> None:
+        self.age, self.slope = age, math.nan
+        self._until = self._steepest = 0.0
         self._settings: list[list[Any]] = []
+        self._is_near = True
 
-    def seen(self, slope: float, optimizer: Optimizer, part: float, age: int) -> None:
-        """The step number ``age`` after a measurement was followed.
+    def seen(self, slope: float, optimizer: Optimizer, part: float, wait: int) -> None:
+        """A step was followed; the next measurement is due when ``wait`` steps have gone since the last.
 
         ``slope`` is its gradient's length, ``part`` its guessed r (in doubt) as a part of the limit.
         """
-        self._room = (age + 1) / max(part, LEAST) if slope < math.inf else 0.0
-        self._steepest = slope * self._room
-        self._settings = settings_of(optimizer)
+        room = (self.age + 1) / max(part, LEAST) if slope < math.inf else 0.0
+        self._until, self._steepest = min(room, wait), slope * room
+        self._settings = [[_copied(x) for x in group.values()] for group in optimizer.param_groups]
+        self._is_near = bool(optimizer.param_groups[0]["params"][0].is_cpu)
 
-    def holds(self, slope: float, optimizer: Optimizer, age: int) -> bool:
-        """Whether the step number ``age`` after a measurement may pass unfollowed."""
-        if not (age + 1 <= self._room and slope * (age + 1) <= self._steepest):  # so that a NaN does not
+    def passes(self, optimizer: Optimizer) -> bool:
+        """Whether the next step may go unfollowed; it is counted then.
+
+        All in one place: this is asked at every step, where a call more is a part in a thousand of a small net's.
+        """
+        self.slope = math.nan
+        reach = self.age + 2  # gradients that a memory then holds
+        if reach > self._until:
             return False
+        groups = optimizer.param_groups
         try:
-            return [list(group.values()) for group in optimizer.param_groups] == self._settings
+            if self._is_near:
+                slope = hypot(*[vector_norm(p.grad).item() for group in groups for p in group["params"]])
+            else:
+                slope = total([p.grad for group in groups for p in group["params"]])
+        except (AttributeError, TypeError, RuntimeError):  # one has no gradient, or a sparse one
+            slope = slope_of([p for group in groups for p in group["params"]])
+        self.slope = slope
+        try:
+            # Written so that a NaN does not pass.
+            if slope * reach <= self._steepest and [list(g.values()) for g in groups] == self._settings:
+                self.age += 1
+                return True
         except RuntimeError:  # another parameter was held against the one that stood in its place
-            return False
-
-
-def settings_of(optimizer: Optimizer) -> list[list[Any]]:
-    """All settings, and the parameters, as they can be compared later; what may change in place is copied."""
-    return [[_copied(x) for x in group.values()] for group in optimizer.param_groups]
+            pass
+        return False
 
 
 def _copied(x: Any) -> Any:
+    """A setting as it can be compared later: what may change in place is copied."""
     return float(x) if isinstance(x, torch.Tensor) else list(x) if isinstance(x, list) else x

@@ -3,11 +3,11 @@
 The wrapped optimiser makes its step; what it really added to the parameters is measured from where it started, and
 taken back in part where it is too long. Its own state (momentum, second moments) stays as after the full step. Lazy:
 between measurements r is guessed as the last ``r / |p|`` times the new ``|p|``, and measured again when that guess is
-half of the limit, or after ten steps; later after as many as last time, twice or four times as many (up to 160), where
+half of the limit, or after ten steps; later after as many as last time, twice or four times as many (up to 160) where
 r would stay within the limit if it outgrew its guess once, twice or four times more as it just did, else after half as
-many. A step that seems within the limit is looked at by the secant, in two plain passes; the product is asked where that comes near the
-limit, and no step is cut on the secant's word. In deep calm (see ``calm``) a step is not followed at all and could not
-be taken back. A cap keeps predicted logits from jumping; it does not promise descent.
+many. A step that seems within the limit is looked at by the secant, in two plain passes; the product is asked where
+that comes near the limit, and no step is cut on the secant's word. In deep calm (see ``calm``) a step is not followed
+at all and could not be taken back. A cap keeps predicted logits from jumping; it does not promise descent.
 """
 
 import math
@@ -67,8 +67,8 @@ class RadiusControl:
     ``step_radius``'s.
 
     ``r`` and ``scale`` are of the last step that was followed (r is a guess where ``last``, the last measurement, is
-    older), ``measured`` is how many measurements there were, ``log`` the events. Lazy control trusts that a step follows its
-    gradient and its settings; for an optimiser whose steps may jump by themselves give ``lazy=False``.
+    older), ``measured`` is how many measurements there were, ``log`` the events. Lazy control trusts that a step
+    follows its gradient and its settings; for an optimiser whose steps may jump by themselves give ``lazy=False``.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class RadiusControl:
         self.r, self.scale = 0.0, 1.0
         self.steps = self.measured = 0
         self._rate: float | None = None  # r for a step of unit length, as last measured
-        self._age, self._wait = 0, every
+        self._wait = every
         self._doubt = max(SURE, 1.0 / trigger)  # what a guess is multiplied by
         self._worst: tuple[Any, Tensor] | None = None
         self._names = names_of(module, optimizer)
@@ -118,19 +118,21 @@ class RadiusControl:
         ``targets`` and ``weights`` are ``step_radius``'s: rows that the loss leaves out are then left out here too.
         """
         self.steps += 1
-        known = self._stepped()
-        slope = math.inf if closure is not None else slope_of(known)
-        age = self._age + 1
-        if self.lazy and age < self._wait and self._calm.holds(slope, self.optimizer, age):
-            self._age, self.scale = age, 1.0
+        calm = self._calm
+        if closure is None and calm.passes(self.optimizer):
             return self.optimizer.step()
+        known = self._stepped()
+        slope = math.inf
+        if closure is None:
+            slope = calm.slope if math.isfinite(calm.slope) else slope_of(known)
         if math.isnan(slope):
             # A NaN must not reach the optimiser's memory either: there it would stay.
             self._note("skipped", math.nan, 0.0, "")
+            self._calm = Calm(calm.age)
             return None
         if not self._trail.fits(known):
             self._names = names_of(self.module, self.optimizer)
-            self._trail, self._calm = Trail(known), Calm()
+            self._trail, self._calm = Trail(known), Calm(calm.age)
         self._trail.mark()
         answer = self.optimizer.step() if closure is None else self.optimizer.step(closure)
         length = self._trail.length()
@@ -141,15 +143,16 @@ class RadiusControl:
             scale = self._measure(inputs, targets, weights, length)
             by = self._last.by if self._last else ""
         else:
-            self.r, self._age = (self._rate or 0.0) * length, self._age + 1
+            self.r, self._calm.age = (self._rate or 0.0) * length, self._calm.age + 1
             scale = 1.0
         guess = (self._rate or math.inf) * length * self._doubt
-        self._calm.seen(slope, self.optimizer, guess / self.r_max if scale == 1.0 else math.inf, self._age)
+        part = guess / self.r_max if scale == 1.0 else math.inf
+        self._calm.seen(slope, self.optimizer, part, self._wait if self.lazy else 0)
         self._take(scale, by)
         return answer
 
     def _must_measure(self, length: float) -> bool:
-        if not self.lazy or self._rate is None or self._age + 1 >= self._wait:
+        if not self.lazy or self._rate is None or self._calm.age + 1 >= self._wait:
             return True
         return self._is_near(length)
 
@@ -172,7 +175,7 @@ class RadiusControl:
             told = step_radius(self.module, few, moved, aims, start=before, **given)
             if chosen is not None:
                 self._remember(inputs, chosen, told)
-        self.measured, self._age, self._last = self.measured + 1, 0, told
+        self.measured, self._calm.age, self._last = self.measured + 1, 0, told
         self.r = told.quantile(self.quantile)
         self._learn(length)
         scale = part_of(self.r, self.r_max)
@@ -204,7 +207,9 @@ class RadiusControl:
         if self._rate:
             ratio = self.r / (self._rate * length)
             grown = max(1.0, ratio)
-            longer = max((n for n in (1, 2, 4) if self.r * grown**n <= self.r_max), default=0.5)  # a NaN has none
+            longer = max(
+                (n for n in (1, 2, 4) if self.r * grown**n <= self.r_max), default=0.5
+            )  # a NaN has none
             self._wait = min(max(int(longer * self._wait), self.every), PATIENCE * self.every)
             doubt = max(SURE, SURE * ratio, 0.9 * self._doubt)
             # Written so that a NaN doubts.
@@ -272,7 +277,7 @@ class RadiusControl:
             "steps": self.steps,
             "measured": self.measured,
             "rate": self._rate,
-            "age": self._age,
+            "age": self._calm.age,
             "wait": self._wait,
             "doubt": self._doubt,
             "log": [list(astuple(event)) for event in self.log],
@@ -290,6 +295,6 @@ class RadiusControl:
             )
         self.optimizer.load_state_dict(state["optimizer"])
         self.steps, self.measured = int(state["steps"]), int(state["measured"])
-        self._rate, self._age, self._wait = state["rate"], int(state["age"]), int(state["wait"])
+        self._rate, self._calm, self._wait = state["rate"], Calm(int(state["age"])), int(state["wait"])
         self._doubt = float(state["doubt"])
         self.log = [Event(*event) for event in state["log"]]

@@ -49,12 +49,12 @@ def glance(
     **options: Any,
 ) -> Glance | StepRadius:
     """The way from ``before`` (by first names) to where ``module`` stands; other words are ``step_radius``'s."""
-    is_plain = targets is None and weights is None and not options and batch_size(inputs) <= at_once(inputs)
-    quick = _quick(module, inputs, before) if is_plain else None
+    count, is_plain = batch_size(inputs), targets is None and weights is None and not options
+    quick = _quick(module, inputs, before, count) if is_plain and count <= at_once(inputs) else None
     return quick or way_radius(module, inputs, before, targets, weights=weights, **options)
 
 
-def _quick(module: nn.Module, inputs: Any, before: Named) -> Glance | None:
+def _quick(module: nn.Module, inputs: Any, before: Named, count: int) -> Glance | None:
     """The way of all inputs in one call, classes last; None for few digits and for numbers that are not finite."""
     anatomy = Anatomy(module)
     with quiet(anatomy):
@@ -63,5 +63,6 @@ def _quick(module: nn.Module, inputs: Any, before: Named) -> Glance | None:
         if begun.dtype not in WIDE or begun.ndim < 2 or not begun.numel():
             return None
         # Where a logit is not finite, neither is this.
-        r_max = (away.amax(-1) - away.amin(-1)).amax().item() / math.pi
-    return Glance(r_max, Motion(begun, away, "secant"), batch_size(inputs)) if math.isfinite(r_max) else None
+        low, high = away.aminmax(dim=-1)
+        r_max = (high - low).amax().item() / math.pi
+    return Glance(r_max, Motion(begun, away, "secant"), count) if math.isfinite(r_max) else None

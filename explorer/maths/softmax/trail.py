@@ -10,7 +10,6 @@ from operator import is_
 
 import torch
 from torch import Tensor
-from torch.linalg import vector_norm
 
 from explorer.maths.softmax.lengths import WIDE, length, total
 
@@ -43,7 +42,7 @@ class Trail:
     def length(self) -> float:
         """Euclidean length of the way since: NaN or inf if an entry is, 0 only where nothing moved."""
         if self._numbers <= MANY:
-            return length(self.moved())
+            return length(torch._foreach_sub(self.parameters, self._kept))
         return math.hypot(*(length([p - then]) for p, then in zip(self.parameters, self._kept, strict=True)))
 
     @torch.no_grad()
@@ -65,17 +64,8 @@ class Trail:
 
 def slope_of(parameters: Sequence[Tensor]) -> float:
     """Euclidean length of all gradients: NaN if an entry is NaN or inf; inf where only their squares overflow."""
-    try:
-        if parameters and not parameters[0].is_cpu:
-            found = total([p.grad for p in parameters])  # type: ignore[misc] # None is caught
-        else:  # at every step of training, so that nothing is asked of it that can be left
-            found = math.hypot(*[vector_norm(p.grad).item() for p in parameters])
-        if math.isfinite(found):
-            return found
-    except (AttributeError, TypeError, RuntimeError):  # one has none, or a sparse one
-        pass
     grads = [p.grad for p in parameters if p.grad is not None]
     known = [g.coalesce().values() if g.is_sparse else g for g in grads]
-    if not all(bool(x.isfinite().all()) for x in known):
-        return math.nan
-    return math.hypot(*(float(x.norm()) for x in known))
+    found = total(known)
+    is_number = math.isfinite(found) or all(bool(x.isfinite().all()) for x in known)
+    return found if is_number else math.nan
