@@ -27,16 +27,16 @@ MANY = 32
 class Rows:
     """Rows that the loss sees, classes first: sums over few classes are then sums of long rows, several times quicker.
 
-    ``z``, ``a`` [k, m] are the logits and the speeds: float64 and each class apart up to ``MANY`` classes; beyond,
-    class beside class and in the module's own type. ``places`` [m] their positions in the module's output, classes
-    apart (for a sigmoid: its positions, logit by logit); ``poles`` [m] distance in steps of the nearest pole of a soft
-    cap, None without one; ``digits`` the precision of the logits' own type. ``labels`` [m] where each row is trained
-    towards one class alone, else None; ``mass`` [m] how much such a row (without targets: any row) counts, None for 1;
-    ``norm`` what a mean over the rows is divided by; ``ask`` gives the shares [m, k] q, None without targets; ``gamma``
-    of a focal loss. r needs none of these.
+    ``laid`` [m, k] are the logits as the module lays them out; ``z``, ``a`` [k, m] logits and speeds: float64 and each
+    class apart up to ``MANY`` classes; beyond, class beside class and in the module's own type. ``places`` [m] their
+    positions in the module's output, classes apart (for a sigmoid: its positions, logit by logit); ``poles`` [m]
+    distance in steps of the nearest pole of a soft cap, None without one; ``digits`` the precision of the logits' own
+    type. ``labels`` [m] where each row is trained towards one class alone, else None; ``mass`` [m] how much such a row
+    (without targets: any row) counts, None for 1; ``norm`` what a mean over the rows is divided by; ``ask`` gives the
+    shares [m, k] q, None without targets; ``gamma`` of a focal loss. r needs none of these.
     """
 
-    z: Tensor
+    laid: Tensor
     a: Tensor
     places: Tensor
     poles: Tensor | None
@@ -46,6 +46,10 @@ class Rows:
     norm: float
     ask: Callable[[], Tensor | None]
     gamma: float | None = None
+
+    @cached_property
+    def z(self) -> Tensor:
+        return _columns(self.laid)
 
     @cached_property
     def logits(self) -> Tensor:
@@ -65,19 +69,21 @@ class Rows:
 
     @cached_property
     def _spread(self) -> Tensor:
-        return self.a.amax(0).double() - self.a.amin(0).double()
+        high, low = self.a.amax(0), self.a.amin(0)
+        return high - low if high.dtype == torch.float64 else high.double() - low.double()
 
     @cached_property
     def is_finite(self) -> bool:
         """Whether all logits and speeds are: a sum may overflow, and then says no; a spread of finite ones is."""
-        if not self.z.numel():
+        if not self.laid.numel():
             return not len(self.places)
-        return math.isfinite(float(self.z.sum())) and math.isfinite(float(self._spread.amax()))
+        kind = torch.float32 if self.digits > 1e-6 else None  # a small type holds few sums
+        return math.isfinite(float(self.laid.sum(dtype=kind))) and math.isfinite(float(self._spread.amax()))
 
     @cached_property
     def r(self) -> Tensor:
         """Largest predicted change of a logit difference over pi [m]; a pole that is nearer raises it."""
-        usual = self.is_finite and len(self.z)
+        usual = self.is_finite and self.laid.shape[1]
         r = (self._spread if usual else spreads(self.logits.T, self.speeds.T)) / math.pi
         return r if self.poles is None else torch.maximum(r, 1.0 / self.poles)
 
@@ -110,9 +116,9 @@ class Head:
             return None
         return Aims(self.loss, self.class_dim, targets, weights, m, k, device)
 
-    def columns(self, logits: Tensor, speeds: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits and rates over the temperature [k, positions], before any soft cap; float64."""
-        z, a = (_columns(x, self.class_dim).double() for x in (logits, speeds))
+    def scaled(self, logits: Tensor, speeds: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and rates over the temperature [positions, k], before any soft cap; float64."""
+        z, a = (flat(x, self.class_dim).double() for x in (logits, speeds))
         return z / self.temperature, a / self.temperature
 
     def seen(self, logits: Tensor, speeds: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -147,22 +153,22 @@ def _softmax(
         raise ValueError(
             "a softmax needs logits [n, k] or more; got one number a sample; give BCEWithLogitsLoss()"
         )
-    z, a, poles = _columns(logits, head.class_dim), _columns(speeds, head.class_dim), None
+    z, a, poles = flat(logits, head.class_dim), flat(speeds, head.class_dim), None
     if head.temperature != 1.0 or head.soft_cap is not None:
         z, a, poles = head.seen(z, a)
-    k, m = z.shape
+    m, k = z.shape
     if poles is not None:
-        poles = poles.amin(0) if k else poles.sum(0)
+        poles = poles.amin(1) if k else poles.sum(1)
     digits = torch.finfo(logits.dtype).eps
     aims = head.aims(targets, weights, m, k, z.device)
-    if aims is None:
-        places = torch.arange(m, device=z.device)
-        return Rows(z, a, places, poles, digits, None, None, float(m), lambda: None)
-    if aims.counted is None:
-        places = torch.arange(m, device=z.device)
+    if aims is None or aims.counted is None:
+        places, z = torch.arange(m, device=z.device), z.clone()  # a module may return what it stores
     else:
         places = aims.counted
-        z, a, poles = z[:, places], a[:, places], None if poles is None else poles[places]
+        z, a, poles = z[places], a[places], None if poles is None else poles[places]
+    a = _columns(a)
+    if aims is None:
+        return Rows(z, a, places, poles, digits, None, None, float(m), lambda: None)
     gamma = head.loss.gamma if isinstance(head.loss, FocalLoss) else None
     labels = aims.labels if aims.is_hard else None
     return Rows(z, a, places, poles, digits, labels, aims.mass, aims.norm, aims.shares, gamma)
@@ -173,7 +179,7 @@ def _sigmoid(
 ) -> Rows:
     """Each logit against 0."""
     z, a, poles = head.seen(logits, speeds)
-    z_rows, a_rows = (torch.stack([x.flatten(), torch.zeros_like(x.flatten())]) for x in (z, a))
+    z_rows, a_rows = (torch.stack([x.flatten(), torch.zeros_like(x.flatten())], dim=1) for x in (z, a))
     heft = None if weights is None else hefts(weights, z.numel(), z.device)
     norm = float(z.numel() if heft is None else heft.sum())
     keep, shares = torch.ones(z.numel(), dtype=torch.bool, device=z.device), None
@@ -197,12 +203,12 @@ def _sigmoid(
         None if x is None else x[places] for x in (shares, heft, None if poles is None else poles.flatten())
     )
     digits = torch.finfo(logits.dtype).eps
-    return Rows(z_rows[:, places], a_rows[:, places], places, poles, digits, None, heft, norm, lambda: shares)
+    laid, a = z_rows[places], _columns(a_rows[places])
+    return Rows(laid, a, places, poles, digits, None, heft, norm, lambda: shares)
 
 
-def _columns(x: Tensor, class_dim: int) -> Tensor:
-    """[.., k, ..] -> [k, positions], a copy: a module may return what it stores."""
-    x = flat(x, class_dim)
+def _columns(x: Tensor) -> Tensor:
+    """[m, k] -> [k, m], a copy."""
     if x.shape[1] > MANY:
         return x.T.clone()
     return x.T.to(torch.float64, memory_format=torch.contiguous_format, copy=True)

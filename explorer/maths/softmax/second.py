@@ -68,7 +68,7 @@ def second_radius(
 
     with quiet(anatomy):
         logits, speeds, bends, by = _derivatives(along, next(iter(base.values())))
-    spread, bend = (spreads(*(x.T for x in head.columns(logits, rates))) for rates in (speeds, bends))
+    spread, bend = (spreads(*head.scaled(logits, rates)) for rates in (speeds, bends))
     return SecondRadius(quadratic_bound(spread, bend), spread, bend, by)
 
 

@@ -151,7 +151,7 @@ class _Tally:
         self.r.append(rows.r)
         self.places.append(rows.places + self.positions if self.positions else rows.places)
         self.positions += self.head.positions(motion.logits)
-        self.numbers += rows.z.numel()
+        self.numbers += rows.laid.numel()
         self.inputs += place.stop - place.start
         self.by = motion.by
         self.rows.append(rows)
@@ -172,7 +172,7 @@ class _Tally:
             status="ok" if usual and len(r) else _status(r),
             by=self.by,
             per_input=max(1, self.positions // max(1, self.inputs)),
-            z=_one([rows.z.T for rows in self.rows]) if kept else None,
+            z=_one([rows.laid for rows in self.rows]) if kept else None,
             a=_one([rows.a.T for rows in self.rows]) if kept else None,
             told=Mean(self.told, self.head.loss.reduction == "sum"),
             has_others=isinstance(self.head.loss, FocalLoss),

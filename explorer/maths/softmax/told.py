@@ -46,7 +46,7 @@ class Told:
     @property
     def _is_blank(self) -> bool:
         """Whether there is nothing to add up."""
-        return not self.rows.z.numel()
+        return not self.rows.laid.numel()
 
     @property
     def _blank(self) -> float:
@@ -63,7 +63,7 @@ class Told:
     def _moments(self) -> tuple[Tensor, Tensor]:
         """Mean and variance [m] of the speeds under the softmax."""
         rows = self.rows
-        k, m = rows.z.shape
+        m, k = rows.laid.shape
         width = max(1, BLOCK // k)
         if m <= width or rows.z.device.type != "cpu":
             return _moments(rows.z, rows.a, rows.is_finite)
