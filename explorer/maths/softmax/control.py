@@ -25,7 +25,6 @@ from explorer.maths.softmax.limits import Mode, check_limits, first_of, names_of
 from explorer.maths.softmax.losses import is_known
 from explorer.maths.softmax.record import StepRadius
 from explorer.maths.softmax.speeds import batch_size, portion, takes_batch_statistics
-from explorer.maths.softmax.step import step_radius
 from explorer.maths.softmax.trail import Trail, slope_of
 
 VERSION = 2
@@ -165,17 +164,18 @@ class RadiusControl:
         """The part of the step to take, from r at where it started."""
         names = [self._names[id(p)] for p in self._trail.parameters]
         before = dict(zip(names, self._trail.before(), strict=True))
-        told = self._glance(inputs, targets, weights, before) if self._may_glance(length) else None
+        told, chosen = None, None
+        if self._may_glance(length):
+            told = self._glance(inputs, targets, weights, before)
         if told is None:
             moved = dict(zip(names, self._trail.moved(), strict=True))
             chosen = self._chosen(inputs, self.rows)
             few = inputs if chosen is None else portion(inputs, chosen)
             aims, heft = (x if chosen is None or x is None else x[chosen] for x in (targets, weights))
-            given = {"at": (), "weights": heft} | self.options
-            told = step_radius(self.module, few, moved, aims, start=before, **given)
-            if chosen is not None:
-                self._remember(inputs, chosen, told)
+            told = glance(self.module, few, before, moved, length, aims, heft, **self.options)
         self.measured, self._calm.age, self._last = self.measured + 1, 0, told
+        if chosen is not None and self.last:
+            self._remember(inputs, chosen, self.last)
         self.r = told.quantile(self.quantile)
         self._learn(length)
         scale = part_of(self.r, self.r_max)
@@ -195,7 +195,7 @@ class RadiusControl:
         self, inputs: Any, targets: Tensor | None, weights: Tensor | None, before: dict[str, Tensor]
     ) -> Glance | StepRadius | None:
         """What the secant says, if that is within the limit for sure; not where a NaN is, or no row counts."""
-        told = glance(self.module, inputs, before, targets, weights=weights, **self.options)
+        told = glance(self.module, inputs, before, targets=targets, weights=weights, **self.options)
         has_rows = isinstance(told, Glance) or len(told.r)
         return told if has_rows and CURVED * told.quantile(self.quantile) <= self.r_max else None
 
