@@ -33,7 +33,7 @@ class Calm:
         self.age, self.slope = age, math.nan
         self._until = self._steepest = 0.0
         self._settings: list[list[Any]] = []
-        self._is_near = True
+        self._is_cpu = True
 
     def seen(self, slope: float, optimizer: Optimizer, part: float, wait: int) -> None:
         """A step was followed; the next measurement is due when ``wait`` steps have gone since the last.
@@ -43,7 +43,7 @@ class Calm:
         room = (self.age + 1) / max(part, LEAST) if slope < math.inf else 0.0
         self._until, self._steepest = min(room, wait), slope * room
         self._settings = [[_copied(x) for x in group.values()] for group in optimizer.param_groups]
-        self._is_near = bool(optimizer.param_groups[0]["params"][0].is_cpu)
+        self._is_cpu = next((p.is_cpu for group in optimizer.param_groups for p in group["params"]), True)
 
     def passes(self, optimizer: Optimizer) -> bool:
         """Whether the next step may go unfollowed; it is counted then.
@@ -56,7 +56,7 @@ class Calm:
             return False
         groups = optimizer.param_groups
         try:
-            if self._is_near:
+            if self._is_cpu:
                 slope = hypot(*[vector_norm(p.grad).item() for group in groups for p in group["params"]])
             else:
                 slope = total([p.grad for group in groups for p in group["params"]])
