@@ -195,10 +195,36 @@ def test_picture_and_numbers_can_be_saved(export):
     with page.expect_download() as numbers:
         page.get_by_role("menuitem", name="Save numbers (CSV)").click()
     rows = list(csv.DictReader(io.StringIO(numbers.value.path().read_text("utf-8"))))
-    distances = [float(row["value"]) for row in rows if row["name"] == "Distance to the target"]
+    distances = [
+        float(row["value"])
+        for row in rows
+        if (row["kind"], row["name"]) == ("chart", "Distance to the target")
+    ]
     assert len(distances) == 21 and distances[0] == pytest.approx(0.4)
     evals = [row for row in rows if row["name"] == "evals so far"]
     assert float(evals[9]["x"]) == pytest.approx(0.55) and evals[9]["value"] == "18"
+
+
+def test_what_stands_in_a_chart_beside_its_lines_is_among_the_numbers(export):
+    feed = moons.feed(n=20)
+    line = {"run": 1, "label": "loss", "role": "state", "x": [0.0, 2.0], "y": [1.0, 0.5]}
+    guide = {"run": 1, "label": "order 4", "role": "second", "guide": True, "x": [0.0, 2.0], "y": [1.0, 9.0]}
+    chart = {"id": "a", "title": "Loss", "x": "steps", "lines": [line, guide]}
+    beside = {"levels": [{"y": 0.7, "label": "limit"}], "verticals": [{"x": 1.5, "label": "radius"}]}
+    feed.charts = {"charts": [chart | beside], "numbers": {}}
+    page = export(feed)
+    page.get_by_role("button", name="save").click()
+    with page.expect_download() as numbers:
+        page.get_by_role("menuitem", name="Save numbers (CSV)").click()
+    rows = list(csv.reader(io.StringIO(numbers.value.path().read_text("utf-8"))))
+    assert [(kind, line, x, value) for kind, _, line, _, x, value in rows[1:]] == [
+        ("chart", "loss", "0", "1"),
+        ("chart", "loss", "2", "0.5"),
+        ("guide", "order 4", "0", "1"),
+        ("guide", "order 4", "2", "9"),
+        ("level", "limit", "", "0.7"),
+        ("vertical", "radius", "1.5", ""),
+    ]
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (1024, 700), (600, 900)])

@@ -71,6 +71,14 @@ def test_it_comes_and_goes_with_what_it_stands_for(bench):
     assert words(page, "b") == []
 
 
+@pytest.mark.parametrize(("heat", "chips"), [(None, []), (HEAT, ["map"])])
+def test_a_picture_without_time_offers_no_layer_but_its_map(bench, heat, chips):
+    """It has no particles, paths or density to show: their chips would do nothing."""
+    page = bench()
+    opened(page, "a", coloured(heat=heat, still=True, layer_chips=True))
+    assert page.locator(".exs-chip").all_inner_texts() == chips
+
+
 def test_scales_that_are_amended_show_at_once(bench):
     page = bench()
     feed = coloured(colour=None)

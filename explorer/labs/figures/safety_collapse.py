@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 ROLES = ("launched", "second", "third", "state")
 """As on the chips."""
+DEAD_HINT = (
+    "Share of the training pairs whose gradient is 0 altogether: their probability rounds to 1, or their part of the "
+    "mean over all pairs is below the least number of the type (float16: 6e-8), as late under StableMax."
+)
 LOOK = 10
 """Steps between two looks at softmax collapse."""
 CASES = {
@@ -86,7 +90,7 @@ def collapse_charts(record: "CollapseRecord", steps: int) -> dict[str, Any]:
             "dead",
             "Samples without gradient",
             "share of the training pairs",
-            ABSORBED_HINT,
+            DEAD_HINT,
             False,
         ),
         _collapse_chart(
@@ -129,7 +133,7 @@ def _collapse_numbers(record: "CollapseRecord") -> dict[str, Any]:
     facts = (
         ("accuracy", "test", "On pairs that were not trained on."),
         ("trained on", "train", "Accuracy on the pairs that were trained on."),
-        ("no gradient", "dead", "Share of the training pairs whose gradient is 0."),
+        ("no gradient", "dead", DEAD_HINT),
         ("absorbed", "absorbed", ABSORBED_HINT),
         (
             "1 − p",

@@ -54,6 +54,7 @@ class Layers {
     const runs = panes.map((pane) => pane.run).filter(Boolean);
     const has = (kind) => runs.some((run) => run.layers[kind]);
     if (spec.images) return layer === "clean" && has("imagesClean") && !spec.images.single;
+    if (spec.still) return layer === "map" && Boolean(spec.heat); // a map with marks on it
     if (layer === "target") return targets.size > 0;
     if (layer === "clean" || layer === "field") return has(layer);
     if (layer === "map") return Boolean(spec.heat) && has("heat");

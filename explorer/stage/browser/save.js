@@ -64,10 +64,13 @@ function saveNumbers(stage) {
   const over = (share) => [...(named ? [Number.isFinite(share) ? gauge.value(share) : ""] : []), named ? "" : share];
   const rows = [["kind", "name", "line", "run", ...(named ? [gauge.axis] : []), "x", "value"]];
   for (const chart of stage.charts.data.charts || []) {
-    for (const line of (chart.lines || []).filter((line) => !line.guide)) {
-      const places = chart.x === "share" ? over : (x) => [...(named ? [""] : []), x];
-      line.x.forEach((x, i) => rows.push(["chart", chart.title, line.label, line.run, ...places(x), line.y[i]]));
+    const places = chart.x === "share" ? over : (x) => [...(named ? [""] : []), x];
+    for (const line of chart.lines || []) {
+      const kind = line.guide ? "guide" : "chart";
+      line.x.forEach((x, i) => rows.push([kind, chart.title, line.label, line.run, ...places(x), line.y[i]]));
     }
+    for (const level of chart.levels || []) rows.push(["level", chart.title, level.label, "", ...places(""), level.y]);
+    for (const { label, x } of chart.verticals || []) rows.push(["vertical", chart.title, label, "", ...places(x), ""]);
   }
   for (const row of tablesOf(stage.charts.data).flatMap((table) => table.rows)) {
     for (const [id, values] of Object.entries(row.values || {})) {
