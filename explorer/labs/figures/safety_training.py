@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 RADIUS, LOSS = "r", "Loss"
 MOST = 400
 """Points of a curve."""
+LEAST = 1e-5
+"""The r at the foot of the chart at least."""
 WALL = {"kind": "vline", "x": 0, "label": "r = 1", "role": "second", "dashed": True, "hint": BOUND_HINT}
 ABSORBED_HINT = (
     "Share of the batch whose label has probability 1 in the logits' type. There loss, gradient and r are 0: that "
@@ -119,15 +121,21 @@ def _radius(record: "TrainingRecord") -> dict[str, Any]:
         "x": "share",
         "y_label": "",
         "log": True,
-        "y": [1e-5, max(10.0, 2 * max(tops, default=1.0))],
+        "y": [_foot(record), max(10.0, 2 * max(tops, default=1.0))],
         "lines": [
-            _line(record, "r_max", "r max", "launched", 1e-5),
-            _line(record, "r_99", "r 99 %", "clean", 1e-5),
-            _line(record, "r_50", "r median", "state", 1e-5),
+            _line(record, "r_max", "r max", "launched", LEAST),
+            _line(record, "r_99", "r 99 %", "clean", LEAST),
+            _line(record, "r_50", "r median", "state", LEAST),
         ],
         "levels": [{"y": 1.0, "label": "r = 1", "dashed": True}],
         "empty": "The first steps come in a moment.",
     }
+
+
+def _foot(record: "TrainingRecord") -> float:
+    """The decade below the least median so far, 0.01 at most: the axis widens by whole decades and never narrows."""
+    known = [f.r_50 for f in record.frames if 0 < f.r_50 < math.inf]
+    return min(1e-2, max(LEAST, 10.0 ** math.floor(math.log10(min(known))))) if known else 1e-2
 
 
 def _words(record: "TrainingRecord") -> str:
