@@ -29,7 +29,7 @@ def export_html(state: Any, file: str | Path, device: str = "cpu") -> Path:
     projector = Projector(feed, new_run_id)
     for event in lab.events(state, Shelf(), device):
         projector.show(event)
-    return write_atomically(Path(file), to_html(feed, layers=lab.layers_on).encode())
+    return write_atomically(Path(file), to_html(feed, layers=lab.layers_on, chips=list(lab.layers)).encode())
 
 
 def add_export_arguments(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:

@@ -24,7 +24,8 @@ class File:
 def exported(visit: Visit, theme: str) -> list[File]:
     """The picture as one HTML file that scrubs with no server."""
     theme = theme if theme in ("light", "dark") else "auto"
-    text = to_html(visit.feed, cursor=visit.share, theme=theme, layers=visit.layers)
+    chips = list(visit.lab.layers)
+    text = to_html(visit.feed, cursor=visit.share, theme=theme, layers=visit.layers, chips=chips)
     return [File(f"{_name(visit)}.html", text.encode(), "text/html")]
 
 

@@ -43,14 +43,17 @@ def to_html(
     theme: str = "auto",
     title: str | None = None,
     layers: Sequence[str] | None = None,
+    chips: Sequence[str] | None = None,
 ) -> str:
     """Give the page as text. `cursor` is the noise share it opens at, `theme` auto, light or dark.
+
+    `layers` show at first; those of `chips` (None: all) can be switched, where the picture has them.
 
     Raises ValueError when there is nothing to show, or when even the least of it passes 5 MB.
     """
     _check(cursor, theme)
     parts = _fewer_particles(_collected(feed), PARTICLES)
-    texts = {"status": feed.status, "theme": theme, "layers": layers, "cursor": cursor}
+    texts = {"status": feed.status, "theme": theme, "layers": layers, "cursor": cursor, "chips": chips}
     for lighten in (None, *_LIGHTER):
         parts = parts if lighten is None else lighten(parts)
         page = _page(parts, texts, title)
@@ -223,7 +226,8 @@ def _known_frames(layer: np.ndarray, known: np.ndarray) -> Iterator[tuple[int, n
 
 
 def _page(parts: _Parts, texts: Mapping[str, Any], title: str | None) -> str:
-    spec = {**parts.spec, "can_launch": False, "can_draw": False, "layer_chips": True}
+    spec = {**parts.spec, "can_launch": False, "can_draw": False}
+    spec["layer_chips"] = True if texts["chips"] is None else list(texts["chips"])
     spec.pop("height", None)
     if texts["cursor"] is not None:
         spec["rest"] = texts["cursor"]

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import anywidget
@@ -13,6 +14,8 @@ from explorer.stage.script import script
 
 class Stage(anywidget.AnyWidget):
     """The face of a `Feed` in Jupyter, `height` CSS pixels tall. The traits are described in docs/stage.md.
+
+    The layers that `chips` names (None: all) can be switched, where the picture has them.
 
     `pump` may be called from the thread that runs the sampler; `watch` calls it by itself.
     """
@@ -31,10 +34,17 @@ class Stage(anywidget.AnyWidget):
     status = traitlets.Unicode('{"kind": "empty", "text": ""}').tag(sync=True)
     layers = traitlets.Unicode('["target", "map", "particles", "paths", "clean"]').tag(sync=True)
 
-    def __init__(self, feed: Feed | None = None, *, height: int = 600, **traits: Any) -> None:
+    def __init__(
+        self,
+        feed: Feed | None = None,
+        *,
+        height: int = 600,
+        chips: Sequence[str] | None = None,
+        **traits: Any,
+    ) -> None:
         super().__init__(**traits)
         # A cell has no height of its own to fill, and no other place for the chips of the layers.
-        self._frame = {"height": height, "layer_chips": True}
+        self._frame = {"height": height, "layer_chips": True if chips is None else list(chips)}
         self.feed = feed or Feed()
         # The snapshot and the pieces after it must leave in the order in which they were taken.
         self._order = threading.RLock()

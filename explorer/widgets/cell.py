@@ -41,7 +41,8 @@ class Cell(widgets.VBox):
         self._is_running, self._line = False, ""
         self.fault: Exception | None = None
         """What broke the last run, for those who want its traceback."""
-        self._stage = Stage(self._feed, height=height, layers=json.dumps(shown.lab.layers_on))
+        layers = json.dumps(shown.lab.layers_on)
+        self._stage = Stage(self._feed, height=height, chips=list(shown.lab.layers), layers=layers)
         self._foot = Foot({"cancel": self.cancel, "export": self._download})
         self._rail = Rail(self._live.desk, self._live.state, self._asked) if self._live else None
         super().__init__([self._laid_out(height), self._foot])
@@ -234,7 +235,8 @@ class Cell(widgets.VBox):
 
     def _page(self) -> bytes:
         layers = json.loads(self._stage.layers)
-        return to_html(self._feed, cursor=self._cursor, layers=layers).encode()
+        chips = list(self._shown.lab.layers)
+        return to_html(self._feed, cursor=self._cursor, layers=layers, chips=chips).encode()
 
     # --- words ---
 

@@ -79,6 +79,14 @@ def test_a_picture_without_time_offers_no_layer_but_its_map(bench, heat, chips):
     assert page.locator(".exs-chip").all_inner_texts() == chips
 
 
+def test_only_the_named_layers_have_chips(bench):
+    page = bench()
+    for chips, shown in ((True, ["particles", "paths", "density"]), (["paths", "map"], ["paths"])):
+        opened(page, "a", coloured(layer_chips=chips))
+        assert page.locator(".exs-chip").all_inner_texts() == shown
+        page.evaluate("cleanups.a(); document.querySelector('#a').remove()")
+
+
 def test_scales_that_are_amended_show_at_once(bench):
     page = bench()
     feed = coloured(colour=None)

@@ -157,6 +157,21 @@ def test_a_table_of_one_run_has_one_column(bench):
     assert page.locator(".exs-numbers tbody").nth(1).inner_text().split() == ["steps", "17", "steps"]
 
 
+@pytest.mark.parametrize("width", [1024, 1440])
+def test_a_table_of_four_columns_stays_in_its_pane(export, page, width):
+    """Long names of runs, and two of them with numbers of six signs."""
+    page.set_viewport_size({"width": width, "height": 700})
+    names = ("float16", "float32", "StableMax, float16", "⊥ gradient, float16")
+    feed, runs = moons.lines_feed(moons.states(5, 4)[0], panes=4)
+    feed.amend(panes=[{**p, "label": name} for p, name in zip(feed.spec["panes"], names, strict=True)])
+    values = dict(zip(map(str, runs), (4.2e-6, 2.4e-5, 0.00386, 0.354), strict=True))
+    rows = [{"label": label, "values": values} for label in ("trained on", "no gradient")]
+    feed.charts = {"charts": [chart("error")], "numbers": {"title": "At this step", "rows": rows}}
+    export(feed)
+    (table, pane) = (page.locator(name).bounding_box() for name in (".exs-numbers", ".exs-panel"))
+    assert table["x"] + table["width"] <= pane["x"] + pane["width"] - 14
+
+
 def test_a_chart_with_no_line_yet_says_why(bench):
     page = bench(1200, 700)
     feed = shown(page, [chart("error", lines=[], empty="Being computed.")])

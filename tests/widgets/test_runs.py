@@ -1,6 +1,7 @@
 """Runs in a cell: storms, cancel, the end; modules that misbehave; what is taken away."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import torch
 from cells import blocks, status
 
 import explorer as ex
+from explorer.labs import LABS
 from explorer.stage import unpack
 from explorer.widgets import scrub
 
@@ -175,8 +177,10 @@ def test_the_page_opens_at_the_cursor_with_the_layers_that_were_chosen(cell, tmp
     view._stage.cursor = 0.25
     view._stage.layers = '["particles"]'
     page = view.export(tmp_path / "run.html").read_text()
-    assert '\\"rest\\": 0.25' in page
-    assert '\\"particles\\"' in page and '\\"paths\\",' not in page
+    traits = json.loads(re.search(r'id="traits">(.*?)</script>', page)[1])
+    spec = json.loads(traits["spec"])
+    assert spec["rest"] == 0.25 and json.loads(traits["layers"]) == ["particles"]
+    assert spec["layer_chips"] == list(LABS["scrub"].layers), "the lab's, and no others"
 
 
 def test_the_browser_is_given_the_page(cell):

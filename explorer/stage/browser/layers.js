@@ -51,6 +51,7 @@ class Layers {
 
   offers(layer) {
     const { panes, spec, targets } = this.stage;
+    if (Array.isArray(spec.layer_chips) && !spec.layer_chips.includes(layer)) return false;
     const runs = panes.map((pane) => pane.run).filter(Boolean);
     const has = (kind) => runs.some((run) => run.layers[kind]);
     if (spec.images) return layer === "clean" && has("imagesClean") && !spec.images.single;
