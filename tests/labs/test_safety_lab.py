@@ -380,6 +380,18 @@ def test_ones_own_module_batch_and_step_are_taken():
     assert all(torch.equal(p, b) for p, b in zip(module.parameters(), before, strict=True))
 
 
+def test_ones_own_batch_is_taken_whole_however_large_and_has_no_slider():
+    """A slider of 1,257 stood over a batch of 20, and cut one of 2,000 as its recipe did not."""
+    (module, (few, labels)), shelf = small_net(), Shelf()
+    x, y = few.repeat(100, 1), labels.repeat(100)
+    given = state_of(LAB, shelf, (), {"module": module, "batch": (x, y), "view": "samples"})
+    record = done(picture(given, shelf))
+    assert len(record.plan.told.r) == 2000
+    for view in ("step", "samples"):
+        assert not LAB.controls["batch"].shown(vars(given) | {"view": view})
+        assert LAB.controls["batch"].shown(vars(state(view=view)))
+
+
 @pytest.mark.parametrize(
     ("choices", "words"),
     [

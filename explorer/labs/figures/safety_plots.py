@@ -1,7 +1,7 @@
 """Plotly figures of radii, steps, arenas and onsets; the records of the lab are drawn as the page draws them."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -86,23 +86,32 @@ def _of_step(told: StepRadius) -> Figures:
     )
     spread.update_xaxes(title="log10 r")
     spread.update_yaxes(title="samples")
-    for name, value, ink in (("r 99 %", told.r_99, CLEAN), ("r max", told.r_max, LAUNCHED)):
-        if 0 < value < math.inf:
-            spread.add_vline(x=math.log10(value), line={"color": ink, "dash": "dash"}, annotation_text=name)
+    ends = (("r 99 %", told.r_99, CLEAN), ("r max", told.r_max, LAUNCHED))
+    _uprights(spread, [(name, math.log10(value), ink) for name, value, ink in ends if 0 < value < math.inf])
     loss = go.Figure(
         go.Scatter(x=told.at.tolist(), y=told.losses.tolist(), mode="lines+markers", line={"color": CLEAN})
     )
     loss.update_layout(title="Loss of linear logits along the step", height=380, width=640)
     loss.update_xaxes(title="parts of the step")
     loss.update_yaxes(title="nats")
-    for name, value, ink in (
+    marks = (
         ("r = 1", told.rho, SECOND),
         ("descent", told.descent, CLEAN),
         ("2g/κ", told.parabola, TARGET),
-    ):
-        if 0 < value <= float(told.at.max()):
-            loss.add_vline(x=value, line={"color": ink, "dash": "dash"}, annotation_text=name)
+    )
+    _uprights(loss, [mark for mark in marks if 0 < mark[1] <= float(told.at.max())])
     return _dressed({"r": spread, "loss": loss})
+
+
+def _uprights(figure: go.Figure, marks: Sequence[tuple[str, float, str]]) -> None:
+    """Upright lines, the name of each below that of the one before: places may be next to each other."""
+    for slot, (name, x, ink) in enumerate(marks):
+        figure.add_vline(
+            x=x,
+            line={"color": ink, "dash": "dash"},
+            annotation_text=name,
+            annotation_yshift=-15 * slot,
+        )
 
 
 def _of_radius(found: Radius) -> Figures:
@@ -211,12 +220,7 @@ def _chart(chart: dict[str, Any], cursor: dict[str, Any] | None) -> go.Figure:
         edge = {"x0": bar["x0"], "x1": bar["x1"], "y0": 0, "y1": bar["y"]}
         figure.add_shape(type="rect", fillcolor=INKS[bar["role"]], opacity=0.5, line={"width": 0}, **edge)
     is_log = chart.get("x_log") or (is_shares and cursor and cursor.get("log"))
-    for upright in chart.get("verticals", ()):
-        figure.add_vline(
-            x=place(upright["x"]),
-            line={"color": INKS[upright["role"]], "dash": "dash"},
-            annotation_text=upright["label"],
-        )
+    _uprights(figure, [(v["label"], place(v["x"]), INKS[v["role"]]) for v in chart.get("verticals", ())])
     for level in chart.get("levels", ()):
         figure.add_hline(y=level["y"], line={"color": TARGET, "dash": "dash"}, annotation_text=level["label"])
     figure.update_layout(

@@ -128,11 +128,10 @@ def _made(state: SafetyState, shelf: Shelf, keep: Callable[[str, Callable[[], An
 
 
 def subject(state: SafetyState, shelf: Shelf) -> tuple[str, nn.Module, Split, dict[str, Tensor] | None]:
-    """The net of a state with its samples (``state.batch`` of the training part), and a person's own step."""
+    """The net of a state with ``state.batch`` training samples; a person's own with all of theirs, and their step."""
     if is_own(state.net):
         trial = shelf.thing(state.net, Trial)
-        n = min(state.batch, len(trial.inputs))
-        x, y = trial.inputs[:n], trial.targets[:n]
+        x, y = trial.inputs, trial.targets
         step = None if trial.displacement is None else dict(trial.displacement)
         return "Your module", trial.module, Split(x, y, x, y), step
     whole = digits_split()

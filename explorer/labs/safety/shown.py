@@ -12,6 +12,11 @@ def in_views(*views: str) -> Shown:
     return lambda values: values["view"] in views
 
 
+def has_batch(values: Any) -> bool:
+    """Where samples are taken from the digits: a person's own batch is theirs to choose."""
+    return values["view"] in (menus.STEP, menus.SAMPLES) and not is_own(values["net"])
+
+
 def has_net(values: Any) -> bool:
     """Where a net is chosen."""
     return values["view"] in (menus.STEP, menus.SAMPLES, menus.TRAINING, menus.ARENA) or (

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from explorer.labs.controls import Chips, Choice, Seed, Slider, Switch, check_texts, chosen_in, controls_of
 from explorer.labs.menus import is_own
 from explorer.labs.safety import menus
-from explorer.labs.safety.shown import has_criterion, has_net, has_seed, has_stage, in_views
+from explorer.labs.safety.shown import has_batch, has_criterion, has_net, has_seed, has_stage, in_views
 
 MOST = 8
 """Contenders of the arena side by side; the first four have a pane."""
@@ -58,7 +58,7 @@ class SafetyState:
             log=True,
             group="step",
             hint="training samples that the loss is the mean of; the largest r among them is the batch's",
-            shown=in_views(menus.STEP, menus.SAMPLES),
+            shown=has_batch,
         ),
     ] = 1257
     rank: Annotated[
