@@ -120,4 +120,10 @@ def test_numbers_and_the_page_are_taken_away(lab, tmp_path):
         lab.get_by_text("Save numbers (CSV)").click()
     rows = list(csv.reader(io.StringIO(Path(download.value.path()).read_text())))
     assert "step size r" in rows[0]
-    assert {row[2] for row in rows if row[1] == "Loss along the step"} == {"the net", "linear logits"}
+    found = {
+        kind: {row[2] for row in rows if row[:2] == [kind, "Loss along the step"]}
+        for kind in ("chart", "guide", "vertical")
+    }
+    assert found["chart"] == {"the net", "linear logits"}
+    assert found["guide"] == {"1", "2", "4", "8", "16", "32"}, "Taylor orders"
+    assert found["vertical"] == {"π/Δ", "certified", "exact", "descent", "2g/κ"}

@@ -207,9 +207,8 @@ class RadiusControl:
         if self._rate:
             ratio = self.r / (self._rate * length)
             grown = max(1.0, ratio)
-            longer = max(
-                (n for n in (1, 2, 4) if self.r * grown**n <= self.r_max), default=0.5
-            )  # a NaN has none
+            # Of a NaN none is within the limit.
+            longer = max((n for n in (1, 2, 4) if self.r * grown**n <= self.r_max), default=0.5)
             self._wait = min(max(int(longer * self._wait), self.every), PATIENCE * self.every)
             doubt = max(SURE, SURE * ratio, 0.9 * self._doubt)
             # Written so that a NaN doubts.
